@@ -1,0 +1,72 @@
+// Package secret resolves references to secrets.
+//
+// A spec or a configuration carries only references, secret://provider/name. An activity resolves one at the moment
+// of use; the value is never returned from an activity, logged, or put in an error.
+package secret
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// Scheme begins every reference.
+const Scheme = "secret://"
+
+// Ref is a reference to a secret: "secret://file/rt-token". It is safe to show.
+type Ref string
+
+var refPattern = regexp.MustCompile(`^secret://([a-z][a-z0-9-]*)/([A-Za-z0-9][A-Za-z0-9._/-]*)$`)
+
+// Parse checks the form of a reference and returns its provider and name.
+func (r Ref) Parse() (provider, name string, err error) {
+	m := refPattern.FindStringSubmatch(string(r))
+	if m == nil || strings.Contains(m[2], "..") {
+		return "", "", fmt.Errorf("%q is no secret reference: expected secret://provider/name", string(r))
+	}
+	return m[1], m[2], nil
+}
+
+// IsRef reports whether text begins like a reference.
+func IsRef(text string) bool { return strings.HasPrefix(text, Scheme) }
+
+// Value is a resolved secret. It prints as asterisks whatever the verb; Reveal gives the bytes to the one who needs
+// them.
+type Value struct{ bytes []byte }
+
+// NewValue takes the bytes of a secret.
+func NewValue(b []byte) Value { return Value{bytes: b} }
+
+// Reveal returns the secret itself. Pass it on at once; do not keep it.
+func (v Value) Reveal() []byte { return v.bytes }
+
+// Text returns the secret without the newline that files end with.
+func (v Value) Text() string { return strings.TrimRight(string(v.bytes), "\r\n") }
+
+// String hides the secret.
+func (Value) String() string { return "******" }
+
+// GoString hides the secret.
+func (Value) GoString() string { return "******" }
+
+// Format hides the secret whatever the verb.
+func (Value) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("******")) }
+
+// MarshalJSON hides the secret.
+func (Value) MarshalJSON() ([]byte, error) { return []byte(`"******"`), nil }
+
+// Provider holds secrets under names.
+//
+// Read returns a fault of kind NotFound where the name does not exist, Unauthorized where access is refused, and
+// Unavailable where the provider cannot be reached. An error never holds the value.
+type Provider interface {
+	Read(ctx context.Context, name string) (Value, error)
+}
+
+// Resolver turns a reference to its value.
+type Resolver interface {
+	// Resolve returns the secret behind ref. Faults: Invalid for a malformed reference or an unknown provider, else
+	// those of the provider.
+	Resolve(ctx context.Context, ref Ref) (Value, error)
+}
