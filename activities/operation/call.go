@@ -1,0 +1,75 @@
+package operation
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+)
+
+// Route is where a workflow's activities go and how long they may take. The frame sets it once; stubs read it.
+type Route struct {
+	Site     string        // Site whose workers act; empty: the only one.
+	RetryFor time.Duration // How long an activity is tried before the step is held.
+	Summary  string        // What the step does, for Temporal's UI.
+}
+
+type routeKey struct{}
+
+// WithRoute sets the route of all activities called through ctx.
+func WithRoute(ctx workflow.Context, r Route) workflow.Context {
+	return workflow.WithValue(ctx, routeKey{}, r)
+}
+
+// RouteOf returns the route set on ctx.
+func RouteOf(ctx workflow.Context) Route {
+	r, _ := ctx.Value(routeKey{}).(Route)
+	if r.RetryFor <= 0 {
+		r.RetryFor = time.Hour
+	}
+	return r
+}
+
+// Queue returns the task queue of a capability, at a site: "fermata.compute.berlin".
+func Queue(capability, site string) string {
+	if site == "" {
+		return "fermata." + capability
+	}
+	return "fermata." + capability + "." + site
+}
+
+// HeartbeatTimeout is how long a worker may be silent before its step is given to another.
+const HeartbeatTimeout = 15 * time.Second
+
+// Call runs one activity of a capability on its queue. A single attempt may take up to limit.
+func Call[Out any](ctx workflow.Context, capability, name string, limit time.Duration, in any) (Out, error) {
+	route := RouteOf(ctx)
+	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:              Queue(capability, route.Site),
+		Summary:                route.Summary,
+		StartToCloseTimeout:    limit,
+		ScheduleToCloseTimeout: route.RetryFor,
+		HeartbeatTimeout:       HeartbeatTimeout,
+		WaitForCancellation:    true,
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval:    time.Second,
+			BackoffCoefficient: 2,
+			MaximumInterval:    30 * time.Second,
+		},
+	})
+	var out Out
+	err := workflow.ExecuteActivity(ctx, name, in).Get(ctx, &out)
+	return out, err
+}
+
+// CallLocal runs a short read in the workflow's own worker. A crash repeats it.
+func CallLocal[Out any](ctx workflow.Context, name string, in any) (Out, error) {
+	ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
+		ScheduleToCloseTimeout: 5 * time.Minute,
+		StartToCloseTimeout:    20 * time.Second,
+		Summary:                RouteOf(ctx).Summary,
+	})
+	var out Out
+	err := workflow.ExecuteLocalActivity(ctx, name, in).Get(ctx, &out)
+	return out, err
+}
