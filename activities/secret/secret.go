@@ -33,16 +33,24 @@ func IsRef(text string) bool { return strings.HasPrefix(text, Scheme) }
 
 // Value is a resolved secret. It prints as asterisks whatever the verb; Reveal gives the bytes to the one who needs
 // them.
-type Value struct{ bytes []byte }
+//
+// The bytes stand behind a function, because fmt calls no method on a Value in another struct's private field: it
+// would print the bytes of a slice there, and prints no more than an address of this.
+type Value struct{ reveal func() []byte }
 
 // NewValue takes the bytes of a secret.
-func NewValue(b []byte) Value { return Value{bytes: b} }
+func NewValue(b []byte) Value { return Value{reveal: func() []byte { return b }} }
 
-// Reveal returns the secret itself. Pass it on at once; do not keep it.
-func (v Value) Reveal() []byte { return v.bytes }
+// Reveal returns the secret itself, nil for the zero Value. Pass it on at once; do not keep it.
+func (v Value) Reveal() []byte {
+	if v.reveal == nil {
+		return nil
+	}
+	return v.reveal()
+}
 
 // Text returns the secret without the newline that files end with.
-func (v Value) Text() string { return strings.TrimRight(string(v.bytes), "\r\n") }
+func (v Value) Text() string { return strings.TrimRight(string(v.Reveal()), "\r\n") }
 
 // String hides the secret.
 func (Value) String() string { return "******" }

@@ -1,0 +1,92 @@
+// Package authority judges signed decisions inside activities, so that clocks, keys and policy files never touch replay.
+package authority
+
+import (
+	"context"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"fermata/activities/fault"
+	"fermata/activities/operation"
+	"fermata/decision"
+)
+
+// Activity types.
+const (
+	activityOpenGate = "authority.OpenGate"
+	activityJudge    = "authority.Judge"
+)
+
+// Policies gives the policy in force now. Unavailable: the files cannot be read; nothing is decided then.
+type Policies interface {
+	Policy(ctx context.Context) (*decision.Policy, error)
+}
+
+// Activities judge decisions. They run as local activities of the workflow worker: they read, and a repeat is harmless.
+type Activities struct {
+	policies Policies
+	now      func() time.Time
+}
+
+// NewActivities judges by the policies at the time that now returns.
+func NewActivities(p Policies, now func() time.Time) *Activities {
+	return &Activities{policies: p, now: now}
+}
+
+// Register names every activity and its function.
+func (a *Activities) Register(register func(name string, activity any)) {
+	register(activityOpenGate, a.OpenGate)
+	register(activityJudge, a.Judge)
+}
+
+// OpenGateInput asks for OpenGate.
+type OpenGateInput struct {
+	Gate string `json:"gate"`
+}
+
+// OpenGateOutput answers OpenGate.
+type OpenGateOutput struct {
+	Nonce     string `json:"nonce"`   // Random; a decision must carry it, so none can be made before the gate opened.
+	Cluster   string `json:"cluster"` // What a decision must name.
+	Namespace string `json:"namespace"`
+}
+
+// JudgeInput asks for Judge.
+type JudgeInput struct {
+	Signed      decision.Signed      `json:"signed"`
+	Expectation decision.Expectation `json:"expectation"`
+}
+
+// JudgeOutput answers Judge.
+type JudgeOutput struct {
+	Verdict decision.Verdict `json:"verdict"`
+}
+
+// OpenGate draws a gate's nonce.
+func (a *Activities) OpenGate(ctx context.Context, _ OpenGateInput) (OpenGateOutput, error) {
+	p, err := a.policies.Policy(ctx)
+	if err != nil {
+		return OpenGateOutput{}, fault.ForTemporal(err)
+	}
+	return OpenGateOutput{Nonce: decision.NewNonce(), Cluster: p.Cluster, Namespace: p.Namespace}, nil
+}
+
+// Judge says whether a decision counts for a gate.
+func (a *Activities) Judge(ctx context.Context, in JudgeInput) (JudgeOutput, error) {
+	p, err := a.policies.Policy(ctx)
+	if err != nil {
+		return JudgeOutput{}, fault.ForTemporal(err)
+	}
+	return JudgeOutput{Verdict: p.Judge(in.Signed, in.Expectation, a.now())}, nil
+}
+
+// OpenGate draws a gate's nonce.
+func OpenGate(ctx workflow.Context, in OpenGateInput) (OpenGateOutput, error) {
+	return operation.CallLocal[OpenGateOutput](ctx, activityOpenGate, in)
+}
+
+// Judge says whether a decision counts for a gate.
+func Judge(ctx workflow.Context, in JudgeInput) (JudgeOutput, error) {
+	return operation.CallLocal[JudgeOutput](ctx, activityJudge, in)
+}

@@ -1,0 +1,167 @@
+package wire
+
+import (
+	"encoding/json"
+	"time"
+
+	"fermata/activities/fault"
+	"fermata/activities/operation"
+	"fermata/decision"
+)
+
+// StartInput starts a run.
+type StartInput struct {
+	Run      string          `json:"run"`               // ULID; it survives retry, reset and continue-as-new.
+	Document json.RawMessage `json:"document"`          // What was asked for, as JSON: a server, a decommission.
+	Start    decision.Signed `json:"start"`             // Signed by the requester over the document's hash.
+	Carried  json.RawMessage `json:"carried,omitempty"` // State of the execution before, after continue-as-new.
+}
+
+// StartOutput is how a run ended.
+type StartOutput struct {
+	Outcome    Outcome  `json:"outcome"`
+	Reason     string   `json:"reason,omitempty"`
+	Record     string   `json:"record,omitempty"` // Hash of the record.
+	Sequence   int      `json:"sequence,omitempty"`
+	LeftBehind []string `json:"left_behind,omitempty"`
+}
+
+// Decommission asks to take a server out of service.
+type Decommission struct {
+	Kind  string `json:"kind"` // DecommissionKind.
+	Name  string `json:"name"`
+	Grace int64  `json:"grace"` // Seconds that the machine is kept.
+}
+
+// DecommissionKind is the kind of a Decommission document.
+const DecommissionKind = "Decommission"
+
+// Decide carries one decision, by update or signal.
+type Decide struct {
+	Signed decision.Signed `json:"signed"`
+}
+
+// DecideResult answers the update.
+type DecideResult struct {
+	Accepted bool   `json:"accepted"`
+	Reason   string `json:"reason,omitempty"` // Why not; or what happens next.
+	Code     string `json:"code,omitempty"`   // See decision's Code constants.
+}
+
+// Outcome says how a run ended.
+type Outcome string
+
+// The outcomes.
+const (
+	Done        Outcome = "done"
+	Refused     Outcome = "refused"      // Never began: the start was not in order, or preflight found a problem.
+	Denied      Outcome = "denied"       // A person said no.
+	Lapsed      Outcome = "lapsed"       // Nobody decided in time.
+	PlanChanged Outcome = "plan-changed" // What was approved is no longer what would be done.
+	Undone      Outcome = "undone"
+	Cancelled   Outcome = "cancelled"
+	Restored    Outcome = "restored"
+)
+
+// Phase is what a run does now.
+type Phase string
+
+// The phases.
+const (
+	Planning Phase = "planning"
+	Waiting  Phase = "waiting" // For the approval.
+	Running  Phase = "running"
+	Held     Phase = "held"  // At least one step waits for a person.
+	Grace    Phase = "grace" // Out of service, may still be restored.
+	Undoing  Phase = "undoing"
+	Closing  Phase = "closing"
+	Ended    Phase = "ended"
+)
+
+// StepState is where a step is.
+type StepState string
+
+// The states of a step.
+const (
+	StepWaiting    StepState = "waiting"
+	StepRunning    StepState = "running"
+	StepDone       StepState = "done"
+	StepHeld       StepState = "held"
+	StepSkipped    StepState = "skipped"
+	StepCancelled  StepState = "cancelled"
+	StepUndoing    StepState = "undoing"
+	StepUndone     StepState = "undone"
+	StepUndoFailed StepState = "undo-failed"
+)
+
+// Step is one step as people see it.
+type Step struct {
+	ID       string        `json:"id"`
+	Title    string        `json:"title"`
+	After    []string      `json:"after,omitempty"`
+	State    StepState     `json:"state"`
+	Reversal string        `json:"reversal"`
+	Started  *time.Time    `json:"started,omitempty"`
+	Ended    *time.Time    `json:"ended,omitempty"`
+	Tries    int           `json:"tries,omitempty"` // How often it was begun; a person's retry counts, Temporal's do not.
+	Reason   *fault.Reason `json:"reason,omitempty"`
+	Result   []string      `json:"result,omitempty"` // What it did, one line each.
+	// Attempt and Doing are of the activity in flight; the client fills them in from Temporal.
+	Attempt int    `json:"attempt,omitempty"`
+	Doing   string `json:"doing,omitempty"`
+}
+
+// Gate is something that waits for a decision.
+type Gate struct {
+	ID       string             `json:"id"`
+	Nonce    string             `json:"nonce"`
+	Hash     string             `json:"hash"` // What the decision must name.
+	Commands []decision.Command `json:"commands"`
+	Step     string             `json:"step,omitempty"`
+	Opened   time.Time          `json:"opened"`
+	Deadline *time.Time         `json:"deadline,omitempty"`
+	Why      string             `json:"why"` // In words.
+}
+
+// Judged is a decision with its verdict.
+type Judged struct {
+	Signed  decision.Signed  `json:"signed"`
+	Verdict decision.Verdict `json:"verdict"`
+	Via     string           `json:"via"` // update, signal or start.
+}
+
+// Progress is all that a person may want to know of a run.
+type Progress struct {
+	Run        string          `json:"run"`
+	Kind       string          `json:"kind"`
+	Owner      operation.Owner `json:"owner"`
+	WorkflowID string          `json:"workflow_id"`
+	Cluster    string          `json:"cluster"`
+	Namespace  string          `json:"namespace"`
+	Requester  string          `json:"requester"`
+	Phase      Phase           `json:"phase"`
+	Started    time.Time       `json:"started"`
+	Ended      *time.Time      `json:"ended,omitempty"`
+	Outcome    Outcome         `json:"outcome,omitempty"`
+	Reason     string          `json:"reason,omitempty"`
+	Preview    *Preview        `json:"preview,omitempty"`
+	Gates      []Gate          `json:"gates,omitempty"`
+	Steps      []Step          `json:"steps,omitempty"`
+	Decisions  []Judged        `json:"decisions,omitempty"`
+	Refused    int             `json:"refused,omitempty"` // Refusals beyond those kept whole.
+	Ticket     string          `json:"ticket,omitempty"`  // Link.
+	Record     string          `json:"record,omitempty"`
+	LeftBehind []string        `json:"left_behind,omitempty"`
+}
+
+// Gate returns the open gate that takes the command (for a step, if the gate is about one).
+func (p Progress) Gate(c decision.Command, step string) (Gate, bool) {
+	for _, g := range p.Gates {
+		for _, takes := range g.Commands {
+			if takes == c && (step == "" || g.Step == "" || g.Step == step) {
+				return g, true
+			}
+		}
+	}
+	return Gate{}, false
+}

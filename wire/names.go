@@ -1,0 +1,49 @@
+// Package wire is what travels between those who steer runs and the workers that carry them: names and messages.
+//
+// Names are written out here and nowhere else; none is derived from a Go identifier. Messages are only ever added to.
+package wire
+
+import (
+	"strings"
+
+	"go.temporal.io/sdk/temporal"
+)
+
+// Queue is the task queue of all workflows.
+const Queue = "fermata"
+
+// Workflow types.
+const (
+	ProvisionServer    = "ProvisionServer"
+	DecommissionServer = "DecommissionServer"
+	PlanServer         = "PlanServer"
+	CheckSystems       = "CheckSystems"
+	ReadRecords        = "ReadRecords"
+)
+
+// Messages that a run understands.
+const (
+	QueryProgress = "progress"
+	UpdateDecide  = "decide"
+	SignalDecide  = "decide"
+)
+
+// Search attributes. All but the lists are Keywords; their values are clear text, so no secret may stand in one.
+var (
+	AttributeKind       = temporal.NewSearchAttributeKeyKeyword("FermataKind")
+	AttributeTarget     = temporal.NewSearchAttributeKeyKeyword("FermataTarget")
+	AttributeState      = temporal.NewSearchAttributeKeyKeyword("FermataState")
+	AttributeSite       = temporal.NewSearchAttributeKeyKeyword("FermataSite")
+	AttributeRequester  = temporal.NewSearchAttributeKeyKeyword("FermataRequester")
+	AttributeKey        = temporal.NewSearchAttributeKeyKeyword("FermataKey")
+	AttributeHeldSteps  = temporal.NewSearchAttributeKeyKeywordList("FermataHeldSteps")
+	AttributeWaitingFor = temporal.NewSearchAttributeKeyKeywordList("FermataWaitingFor")
+)
+
+// ServerWorkflowID is the id of whatever changes a server: it is the lock on that server.
+func ServerWorkflowID(name string) string { return "server/" + name }
+
+// InquiryWorkflowID is the id of a short run that only reads.
+func InquiryWorkflowID(what, unique string) string {
+	return "inquiry/" + strings.Trim(what, "/") + "/" + unique
+}
