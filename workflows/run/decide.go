@@ -1,0 +1,187 @@
+package run
+
+import (
+	"errors"
+	"fmt"
+
+	"go.temporal.io/sdk/workflow"
+
+	"fermata/activities/authority"
+	"fermata/activities/fault"
+	"fermata/decision"
+	"fermata/wire"
+)
+
+// listen registers everything that the outside may ask or say, before the run blocks for the first time.
+func (f *Frame) listen(ctx workflow.Context) error {
+	err := workflow.SetQueryHandlerWithOptions(ctx, wire.QueryProgress, func() (wire.Progress, error) {
+		return f.progress(ctx), nil
+	}, workflow.QueryHandlerOptions{Description: "where the run is"})
+	if err != nil {
+		return fmt.Errorf("registering query %q: %w", wire.QueryProgress, err)
+	}
+	update := func(ctx workflow.Context, d wire.Decide) (wire.DecideResult, error) {
+		f.updates++
+		return f.decide(ctx, d, "update")
+	}
+	err = workflow.SetUpdateHandlerWithOptions(ctx, wire.UpdateDecide, update, workflow.UpdateHandlerOptions{
+		Validator: func(ctx workflow.Context, d wire.Decide) error { return f.wellFormed(ctx, d) },
+	})
+	if err != nil {
+		return fmt.Errorf("registering update %q: %w", wire.UpdateDecide, err)
+	}
+	f.decided = workflow.GetSignalChannel(ctx, wire.SignalDecide)
+	workflow.GoNamed(ctx, "signals", f.receive)
+	return nil
+}
+
+// wellFormed refuses what cannot be a decision at all. It leaves no trace, so it refuses nothing that a person could
+// have meant.
+func (f *Frame) wellFormed(ctx workflow.Context, d wire.Decide) error {
+	if _, err := decision.Parse(d.Signed.Envelope); err != nil {
+		return err
+	}
+	if f.full(ctx) {
+		return errors.New("the run is about to continue in a new execution: send the decision again")
+	}
+	return nil
+}
+
+// receive takes decisions that came as signals, from bots that fire and forget and while the run was paused.
+func (f *Frame) receive(ctx workflow.Context) {
+	unread := f.state.Unread
+	f.state.Unread = nil
+	for _, d := range unread {
+		_, _ = f.decide(ctx, d, "signal")
+	}
+	for {
+		var d wire.Decide
+		if !f.decided.Receive(ctx, &d) {
+			return
+		}
+		f.signals++
+		_, _ = f.decide(ctx, d, "signal") // A refusal is recorded; nobody waits for the answer.
+		_ = workflow.Await(ctx, func() bool { return !f.full(ctx) })
+	}
+}
+
+// decide is the one place where decisions end, however they came.
+func (f *Frame) decide(ctx workflow.Context, d wire.Decide, via string) (wire.DecideResult, error) {
+	ctx, cancel := workflow.NewDisconnectedContext(ctx)
+	defer cancel()
+	if err := f.mutex.Lock(ctx); err != nil {
+		return wire.DecideResult{}, err
+	}
+	defer f.mutex.Unlock()
+	envelope, err := decision.Parse(d.Signed.Envelope)
+	if err != nil {
+		return f.refuse(ctx, d, via, decision.Verdict{ReasonCode: decision.CodeMalformed, Reason: err.Error(), At: workflow.Now(ctx)}), nil
+	}
+	if f.state.Seen[envelope.ID()] {
+		return wire.DecideResult{Accepted: true, Reason: "this decision has counted already"}, nil
+	}
+	gate, open := f.state.gate(envelope.Gate)
+	if !open {
+		return f.refuse(ctx, d, via, decision.Verdict{
+			ReasonCode: decision.CodeGate, Envelope: envelope, ID: envelope.ID(), At: workflow.Now(ctx),
+			Reason: fmt.Sprintf("no gate %q is open", envelope.Gate),
+		}), nil
+	}
+	judged, err := authority.Judge(ctx, authority.JudgeInput{Signed: d.Signed, Expectation: f.expectation(ctx, gate)})
+	if err != nil {
+		reason := fault.FromTemporal(err).Text
+		return f.refuse(ctx, d, via, decision.Verdict{ReasonCode: decision.CodeNoPolicy, Envelope: envelope, ID: envelope.ID(), Reason: reason, At: workflow.Now(ctx)}), nil
+	}
+	verdict := judged.Verdict
+	if verdict.Accepted {
+		verdict.ReasonCode, verdict.Reason = f.apply(verdict.Envelope)
+		verdict.Accepted = verdict.ReasonCode == ""
+	}
+	if !verdict.Accepted {
+		return f.refuse(ctx, d, via, verdict), nil
+	}
+	verdict.ReasonCode = decision.CodeAccepted
+	f.state.Seen[verdict.ID] = true
+	f.state.Decisions = append(f.state.Decisions, wire.Judged{Signed: d.Signed, Verdict: verdict, Via: via})
+	f.show(ctx)
+	return wire.DecideResult{Accepted: true, Code: decision.CodeAccepted}, nil
+}
+
+func (f *Frame) expectation(ctx workflow.Context, g wire.Gate) decision.Expectation {
+	return decision.Expectation{
+		WorkflowID: workflow.GetInfo(ctx).WorkflowExecution.ID, Run: f.in.Run,
+		Gate: g.ID, Nonce: g.Nonce, Hash: g.Hash, Commands: g.Commands, Step: g.Step,
+	}
+}
+
+// apply lets a good decision take effect. It returns why it has none, if so.
+func (f *Frame) apply(e decision.Envelope) (code, reason string) {
+	switch e.Command {
+	case decision.Approve, decision.Reject:
+		return f.state.Approval.Consider(e)
+	case decision.Undo, decision.Cancel:
+		if f.state.Stop != nil || f.state.Outcome != "" {
+			return decision.CodeGate, "the run is ending already"
+		}
+		f.Stop(stopOutcome(e.Command), e.Person, e.Reason)
+		return "", ""
+	case decision.Retry, decision.Skip, decision.Restore, decision.Purge:
+		gate, _ := f.state.gate(e.Gate)
+		st := f.state.step(gate.Step)
+		if st == nil || st.Answer != "" {
+			return decision.CodeGate, "the step has been answered already"
+		}
+		st.Answer = e.Command
+		return "", ""
+	case decision.Start:
+	}
+	return decision.CodeCommand, fmt.Sprintf("a run that goes on does not take %q", e.Command)
+}
+
+func stopOutcome(c decision.Command) wire.Outcome {
+	if c == decision.Cancel {
+		return wire.Cancelled
+	}
+	return wire.Undone
+}
+
+// refuse records a decision that does not count.
+func (f *Frame) refuse(ctx workflow.Context, d wire.Decide, via string, v decision.Verdict) wire.DecideResult {
+	v.Accepted = false
+	f.keep(wire.Judged{Signed: d.Signed, Verdict: v, Via: via})
+	f.show(ctx)
+	return wire.DecideResult{Reason: v.Reason, Code: v.ReasonCode}
+}
+
+// keep records a decision: whole if it counts or is among the first refusals, else as a number.
+func (f *Frame) keep(j wire.Judged) {
+	if !j.Verdict.Accepted {
+		f.state.Refused++
+		if f.state.Refused > keptRefusals {
+			return
+		}
+		if len(j.Signed.Envelope) > decision.MaxSize || len(j.Signed.Signature) > decision.MaxSize {
+			j.Signed = decision.Signed{} // An oversized one is no evidence, only weight.
+		}
+	}
+	f.state.Decisions = append(f.state.Decisions, j)
+}
+
+// open draws a gate's nonce and opens it.
+func (f *Frame) open(ctx workflow.Context, g wire.Gate) error {
+	opened, err := authority.OpenGate(ctx, authority.OpenGateInput{Gate: g.ID})
+	if err != nil {
+		return fmt.Errorf("opening gate %q: %w", g.ID, err)
+	}
+	g.Nonce, g.Opened, g.Hash = opened.Nonce, workflow.Now(ctx), f.hash()
+	f.state.Gates = append(f.state.Gates, g)
+	return nil
+}
+
+// hash is of what a person is shown: the plan, or before there is one the document.
+func (f *Frame) hash() string {
+	if f.state.Preview != nil {
+		return f.state.Preview.Hash
+	}
+	return f.state.Document
+}

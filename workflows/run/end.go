@@ -1,0 +1,128 @@
+package run
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"go.temporal.io/sdk/workflow"
+
+	"fermata/activities/fault"
+	"fermata/activities/operation"
+	"fermata/activities/record"
+	"fermata/decision"
+	"fermata/wire"
+)
+
+// stepRecord is the last step of every run.
+const stepRecord = "record"
+
+// end takes back what must be, tells people, and writes the record. Nothing can cancel it.
+func (f *Frame) end(ctx workflow.Context) (wire.StartOutput, error) {
+	ctx, cancel := workflow.NewDisconnectedContext(ctx)
+	defer cancel()
+	f.state.closeGate(gateApproval)
+	if f.state.Stop != nil {
+		f.undo(ctx)
+		f.state.Outcome, f.state.Reason = f.state.Stop.Outcome, f.state.Stop.text()
+	}
+	f.enter(ctx, wire.Closing)
+	if f.state.Outcome != wire.Done && f.state.Requester != "" {
+		f.conclude(ctx)
+	}
+	if err := f.write(ctx); err != nil {
+		return wire.StartOutput{}, err
+	}
+	f.state.Gates = nil
+	f.enter(ctx, wire.Ended)
+	if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
+		return wire.StartOutput{}, err
+	}
+	return wire.StartOutput{
+		Outcome: f.state.Outcome, Reason: f.state.Reason, LeftBehind: f.state.Left,
+		Record: f.state.Record, Sequence: f.state.Sequence,
+	}, nil
+}
+
+func (s *stop) text() string {
+	switch {
+	case s.By == "":
+		return s.Reason
+	case s.Reason == "":
+		return "asked for by " + s.By
+	}
+	return fmt.Sprintf("asked for by %s: %s", s.By, s.Reason)
+}
+
+func (f *Frame) conclude(ctx workflow.Context) {
+	route := operation.RouteOf(ctx)
+	route.Summary, route.RetryFor = "tell how it ended", min(route.RetryFor, undoFor)
+	err := f.process.Conclude(operation.WithRoute(ctx, route), f, f.state.Outcome, f.state.Reason)
+	if err != nil {
+		f.leave("telling how it ended: " + fault.FromTemporal(err).Text)
+	}
+}
+
+// write appends the record. A run cannot end without: if the store refuses for good, that is held like any step.
+func (f *Frame) write(ctx workflow.Context) error {
+	ended := workflow.Now(ctx)
+	f.state.Ended = &ended
+	st := &stepState{Step: wire.Step{ID: stepRecord, Title: "write the record", State: wire.StepWaiting, Reversal: string(Evidence)}}
+	content, err := f.record(ctx)
+	if err != nil {
+		return err
+	}
+	f.state.Steps = append(f.state.Steps, st)
+	s := Step{ID: stepRecord, Title: st.Title, Reversal: Evidence, Do: func(ctx workflow.Context, _ operation.Op) (Result, error) {
+		out, err := record.AppendRecord(ctx, record.AppendInput{Record: content})
+		f.state.Record, f.state.Sequence = out.Hash, out.Sequence
+		return Result{Lines: []string{fmt.Sprintf("record %d, %s", out.Sequence, out.Hash)}}, err
+	}}
+	for !st.settled() {
+		err := f.try(ctx, s, st)
+		if err == nil {
+			break
+		}
+		reason := fault.FromTemporal(err)
+		st.State, st.Reason = wire.StepHeld, &reason
+		if err := f.open(ctx, wire.Gate{ID: gateHold + stepRecord, Step: stepRecord, Commands: []decision.Command{decision.Retry}, Why: st.Title + ": " + reason.Text}); err != nil {
+			return err
+		}
+		f.enter(ctx, wire.Held)
+		if err := workflow.Await(ctx, func() bool { return st.Answer != "" }); err != nil {
+			return err
+		}
+		f.answered(ctx, st)
+	}
+	return nil
+}
+
+func (f *Frame) record(ctx workflow.Context) (record.Record, error) {
+	r := record.Record{
+		Version: record.Version, Run: f.in.Run, Kind: f.process.Kind(), Owner: f.process.Owner(),
+		Requester: f.state.Requester, Outcome: string(f.state.Outcome), Reason: f.state.Reason,
+		Started: f.state.Started, Ended: *f.state.Ended, Spec: f.in.Document, LeftBehind: f.state.Left,
+		WorkflowID: workflow.GetInfo(ctx).WorkflowExecution.ID,
+	}
+	parts := []struct {
+		into *json.RawMessage
+		from any
+	}{
+		{&r.Decisions, map[string]any{"decisions": f.state.Decisions, "refused": f.state.Refused}},
+		{&r.Steps, f.state.Steps},
+	}
+	if f.state.Preview != nil {
+		r.PlanHash = f.state.Preview.Hash
+		parts = append(parts, struct {
+			into *json.RawMessage
+			from any
+		}{&r.Plan, f.state.Preview.Plan})
+	}
+	for _, p := range parts {
+		b, err := json.Marshal(p.from)
+		if err != nil {
+			return r, fmt.Errorf("putting the record together: %w", err)
+		}
+		*p.into = b
+	}
+	return r, nil
+}

@@ -1,0 +1,164 @@
+package run
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"fermata/decision"
+	"fermata/wire"
+	"fermata/workflows/approval"
+)
+
+// Ids of gates.
+const (
+	gateRun      = "run"
+	gateApproval = "approval"
+	gateHold     = "hold/" // And the step's id.
+)
+
+// plan reads what is there and says what would be done.
+func (f *Frame) plan(ctx workflow.Context) error {
+	if f.state.Preview == nil {
+		f.enter(ctx, wire.Planning)
+		preview, err := f.preview(ctx)
+		if err != nil {
+			return err
+		}
+		f.state.Preview = &preview
+		f.rehash(preview.Hash)
+		if problems := preview.Problems(); len(problems) > 0 {
+			f.state.Outcome, f.state.Reason = wire.Refused, sentence(problems)
+			return nil
+		}
+	}
+	return f.prepare()
+}
+
+func (f *Frame) preview(ctx workflow.Context) (wire.Preview, error) {
+	preview, err := f.process.Plan(ctx)
+	if err != nil {
+		return wire.Preview{}, fmt.Errorf("planning: %w", err)
+	}
+	preview.Plan.Version, preview.Plan.Kind = wire.PlanVersion, f.process.Kind()
+	preview.Plan.Owner, preview.Plan.Document = f.process.Owner(), f.state.Document
+	if preview.Hash, err = preview.Plan.Hash(); err != nil {
+		return wire.Preview{}, fmt.Errorf("hashing the plan: %w", err)
+	}
+	return preview, nil
+}
+
+// rehash lets the run's own gate ask for the plan instead of the document.
+func (f *Frame) rehash(hash string) {
+	for i := range f.state.Gates {
+		f.state.Gates[i].Hash = hash
+	}
+}
+
+// prepare builds the steps of the plan; those that a carried state already knows keep their place.
+func (f *Frame) prepare() error {
+	steps, err := f.process.Steps(f)
+	if err != nil {
+		return fmt.Errorf("building the steps: %w", err)
+	}
+	for _, s := range steps {
+		f.steps[s.ID] = s
+		if f.state.step(s.ID) == nil {
+			f.state.Steps = append(f.state.Steps, &stepState{Step: wire.Step{
+				ID: s.ID, Title: s.Title, After: s.After, State: wire.StepWaiting, Reversal: string(s.Reversal),
+			}})
+		}
+	}
+	return nil
+}
+
+// reserve does the only effects that are allowed before the approval.
+func (f *Frame) reserve(ctx workflow.Context) error {
+	return f.work(ctx, func(s Step) bool { return s.Early })
+}
+
+// ask waits for people to approve the plan.
+func (f *Frame) ask(ctx workflow.Context) error {
+	if f.state.Approval == nil {
+		deadline := workflow.Now(ctx).Add(f.process.Policy().ApprovalDeadline)
+		f.state.Approval = &approval.Gate{Requester: f.state.Requester, Quorum: 1, Deadline: deadline}
+		why := "somebody other than " + f.state.Requester + " must approve the plan"
+		err := f.open(ctx, wire.Gate{
+			ID: gateApproval, Commands: []decision.Command{decision.Approve, decision.Reject}, Deadline: &deadline, Why: why,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	f.enter(ctx, wire.Waiting)
+	gate := f.state.Approval
+	if err := gate.Await(ctx, func() bool { return f.state.Stop != nil || f.full(ctx) }); err != nil {
+		return err
+	}
+	if gate.Outcome == approval.Open && f.state.Stop == nil {
+		return f.carry(ctx)
+	}
+	f.state.closeGate(gateApproval)
+	switch gate.Outcome {
+	case approval.Rejected:
+		f.state.Outcome, f.state.Reason = wire.Denied, strings.TrimSuffix(gate.By+" said no: "+gate.Reason, ": ")
+	case approval.Lapsed:
+		f.state.Outcome, f.state.Reason = wire.Lapsed, "nobody decided by "+gate.Deadline.UTC().Format(time.RFC3339)
+	case approval.Approved, approval.Open:
+	}
+	return nil
+}
+
+// confirm plans again: what was approved must still be what would be done.
+func (f *Frame) confirm(ctx workflow.Context) error {
+	if f.state.Confirmed {
+		return nil
+	}
+	preview, err := f.preview(ctx)
+	if err != nil {
+		return err
+	}
+	switch problems := preview.Problems(); {
+	case preview.Hash != f.state.Preview.Hash:
+		f.state.Outcome, f.state.Reason = wire.PlanChanged, "after the approval the plan came out differently: "+difference(f.state.Preview.Plan, preview.Plan)
+	case len(problems) > 0:
+		f.state.Outcome, f.state.Reason = wire.PlanChanged, sentence(problems)
+	default:
+		f.state.Confirmed = true
+	}
+	return nil
+}
+
+// act does the steps.
+func (f *Frame) act(ctx workflow.Context) error {
+	f.enter(ctx, wire.Running)
+	return f.work(ctx, func(s Step) bool { return !s.Early })
+}
+
+func sentence(problems []wire.Observation) string {
+	texts := make([]string, len(problems))
+	for i, p := range problems {
+		texts[i] = p.Name + ": " + p.Text
+	}
+	return strings.Join(texts, "; ")
+}
+
+// difference names the first thing that two plans do not share.
+func difference(before, after wire.Plan) string {
+	if len(before.Changes) != len(after.Changes) {
+		return fmt.Sprintf("%d steps instead of %d", len(after.Changes), len(before.Changes))
+	}
+	for i, was := range before.Changes {
+		is := after.Changes[i]
+		if was.Step != is.Step || was.Action != is.Action || was.Object != is.Object {
+			return fmt.Sprintf("%s would %s %s instead of %s %s", is.Step, is.Action, is.Object, was.Action, was.Object)
+		}
+		if !slices.Equal(was.Detail, is.Detail) {
+			return fmt.Sprintf("%s: %q instead of %q", is.Step, strings.Join(is.Detail, ", "), strings.Join(was.Detail, ", "))
+		}
+	}
+	return "the resolved identities (template, placement or what is to be removed) are others"
+}
