@@ -30,6 +30,13 @@ func RouteOf(ctx workflow.Context) Route {
 	return r
 }
 
+// Central returns ctx for what an installation has once, whatever the site: records.
+func Central(ctx workflow.Context) workflow.Context {
+	route := RouteOf(ctx)
+	route.Site = ""
+	return WithRoute(ctx, route)
+}
+
 // Queue returns the task queue of a capability, at a site: "fermata.compute.berlin".
 func Queue(capability, site string) string {
 	if site == "" {

@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 
+	"fermata/activities/fault"
 	"fermata/activities/operation"
 )
 
@@ -40,6 +41,20 @@ func (a *Activities) Check(ctx context.Context, in CheckInput) (CheckOutput, err
 func (a *Activities) Get(ctx context.Context, in GetInput) (GetOutput, error) {
 	return operation.Read(ctx, a.systems, in.System, func(s Prober) (GetOutput, error) {
 		a, err := s.Get(ctx, in.Request)
+		if in.Request.Absent {
+			return GetOutput{}, mustBeAbsent(in.Request, a, err)
+		}
 		return GetOutput{Answer: a}, err
 	})
+}
+
+// mustBeAbsent turns a probe round: silence is what was wanted.
+func mustBeAbsent(r Request, a Answer, err error) error {
+	switch {
+	case err == nil:
+		return fault.New(fault.Unavailable, "%s still answers (%d, from %s)", r.URL, a.Status, a.Remote)
+	case fault.Is(err, fault.Unavailable):
+		return nil
+	}
+	return err
 }

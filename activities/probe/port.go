@@ -9,6 +9,7 @@ type Request struct {
 	URL      string `json:"url"`
 	Status   int    `json:"status,omitempty"`   // 200 if absent.
 	Contains string `json:"contains,omitempty"` // Text that the first 64 KiB of the body must hold.
+	Absent   bool   `json:"absent,omitempty"`   // The probe succeeds only if nobody answers; the activity sees to it.
 }
 
 // Answer is what came back.

@@ -121,21 +121,21 @@ func (in FindInput) choose(entries []Entry) []Entry {
 
 // CheckStore proves that records can be written.
 func CheckStore(ctx workflow.Context) error {
-	_, err := operation.Call[CheckOutput](ctx, Capability, activityCheck, time.Minute, CheckInput{})
+	_, err := operation.Call[CheckOutput](operation.Central(ctx), Capability, activityCheck, time.Minute, CheckInput{})
 	return err
 }
 
 // AppendRecord writes the record of a run.
 func AppendRecord(ctx workflow.Context, in AppendInput) (AppendOutput, error) {
-	return operation.Call[AppendOutput](ctx, Capability, activityAppend, 5*time.Minute, in)
+	return operation.Call[AppendOutput](operation.Central(ctx), Capability, activityAppend, 5*time.Minute, in)
 }
 
 // FindRecords reads records.
 func FindRecords(ctx workflow.Context, in FindInput) (FindOutput, error) {
-	return operation.Call[FindOutput](ctx, Capability, activityFind, 5*time.Minute, in)
+	return operation.Call[FindOutput](operation.Central(ctx), Capability, activityFind, 5*time.Minute, in)
 }
 
 // VerifyChain walks the chain.
 func VerifyChain(ctx workflow.Context) (VerifyOutput, error) {
-	return operation.Call[VerifyOutput](ctx, Capability, activityVerify, 30*time.Minute, VerifyInput{})
+	return operation.Call[VerifyOutput](operation.Central(ctx), Capability, activityVerify, 30*time.Minute, VerifyInput{})
 }

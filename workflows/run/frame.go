@@ -171,3 +171,12 @@ func (f *Frame) fail(err error, cancelled bool) {
 	}
 	f.state.Outcome, f.state.Reason = wire.Refused, fault.FromTemporal(err).Text
 }
+
+// Steps returns the steps as they are now.
+func (f *Frame) Steps() []wire.Step {
+	steps := make([]wire.Step, len(f.state.Steps))
+	for i, st := range f.state.Steps {
+		steps[i] = st.Step
+	}
+	return steps
+}

@@ -24,7 +24,7 @@ const (
 func (f *Frame) plan(ctx workflow.Context) error {
 	if f.state.Preview == nil {
 		f.enter(ctx, wire.Planning)
-		preview, err := f.preview(ctx)
+		preview, err := Preview(ctx, f.process, f.state.Document)
 		if err != nil {
 			return err
 		}
@@ -38,13 +38,14 @@ func (f *Frame) plan(ctx workflow.Context) error {
 	return f.prepare()
 }
 
-func (f *Frame) preview(ctx workflow.Context) (wire.Preview, error) {
-	preview, err := f.process.Plan(ctx)
+// Preview plans: it asks the process, stamps the plan and takes its hash.
+func Preview(ctx workflow.Context, p Process, document string) (wire.Preview, error) {
+	preview, err := p.Plan(ctx)
 	if err != nil {
 		return wire.Preview{}, fmt.Errorf("planning: %w", err)
 	}
-	preview.Plan.Version, preview.Plan.Kind = wire.PlanVersion, f.process.Kind()
-	preview.Plan.Owner, preview.Plan.Document = f.process.Owner(), f.state.Document
+	preview.Plan.Version, preview.Plan.Kind = wire.PlanVersion, p.Kind()
+	preview.Plan.Owner, preview.Plan.Document = p.Owner(), document
 	if preview.Hash, err = preview.Plan.Hash(); err != nil {
 		return wire.Preview{}, fmt.Errorf("hashing the plan: %w", err)
 	}
@@ -117,7 +118,7 @@ func (f *Frame) confirm(ctx workflow.Context) error {
 	if f.state.Confirmed {
 		return nil
 	}
-	preview, err := f.preview(ctx)
+	preview, err := Preview(ctx, f.process, f.state.Document)
 	if err != nil {
 		return err
 	}

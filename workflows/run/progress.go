@@ -34,6 +34,9 @@ func (f *Frame) enter(ctx workflow.Context, p wire.Phase) {
 	f.show(ctx)
 }
 
+// Enter shows that a step has brought the run into a phase of its own, such as the grace period.
+func (f *Frame) Enter(ctx workflow.Context, p wire.Phase) { f.enter(ctx, p) }
+
 func (f *Frame) held() []string {
 	held := []string{}
 	for _, st := range f.state.Steps {
@@ -77,19 +80,15 @@ func (f *Frame) markdown() string {
 }
 
 func (f *Frame) progress(ctx workflow.Context) wire.Progress {
-	p := wire.Progress{
+	return wire.Progress{
 		Run: f.in.Run, Kind: f.process.Kind(), Owner: f.process.Owner(),
 		WorkflowID: workflow.GetInfo(ctx).WorkflowExecution.ID,
 		Cluster:    f.state.Cluster, Namespace: f.state.Namespace, Requester: f.state.Requester,
 		Phase: f.state.Phase, Started: f.state.Started, Ended: f.state.Ended,
 		Outcome: f.state.Outcome, Reason: f.state.Reason, Preview: f.state.Preview,
 		Gates: f.state.Gates, Decisions: f.state.Decisions, Refused: max(f.state.Refused-keptRefusals, 0),
-		Ticket: f.state.Ticket, Record: f.state.Record, LeftBehind: f.state.Left,
+		Ticket: f.state.Ticket, Record: f.state.Record, LeftBehind: f.state.Left, Steps: f.Steps(),
 	}
-	for _, st := range f.state.Steps {
-		p.Steps = append(p.Steps, st.Step)
-	}
-	return p
 }
 
 // targetName is the owner without its kind: "web-01" of "server/web-01".

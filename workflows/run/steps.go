@@ -113,7 +113,7 @@ func (f *Frame) op(s Step) operation.Op {
 
 func (f *Frame) routed(ctx workflow.Context, title string) workflow.Context {
 	route := operation.RouteOf(ctx)
-	route.Summary = title
+	route.Summary, route.Site = title, f.process.Policy().Site
 	return operation.WithRoute(ctx, route)
 }
 

@@ -1,0 +1,188 @@
+package provision
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"fermata/activities/compute"
+	"fermata/activities/firewall"
+	"fermata/activities/loadbalancer"
+	"fermata/activities/operation"
+	"fermata/activities/record"
+	"fermata/spec"
+	"fermata/wire"
+	"fermata/workflows/run"
+)
+
+// DecommissionServer takes one server out of service and, after a grace period, removes all that its owner has.
+func DecommissionServer(ctx workflow.Context, in wire.StartInput) (wire.StartOutput, error) {
+	p, err := newDecommission(in.Document)
+	if err != nil {
+		return wire.StartOutput{}, err
+	}
+	return run.Execute(ctx, in, p)
+}
+
+type decommission struct {
+	asked  wire.Decommission
+	server *spec.Server // From the record; nil until the plan has read it.
+}
+
+func newDecommission(document json.RawMessage) (*decommission, error) {
+	p := &decommission{}
+	if err := json.Unmarshal(document, &p.asked); err != nil {
+		return nil, invalid("reading the decommission", err)
+	}
+	if p.asked.Kind != wire.DecommissionKind || p.asked.Name == "" || p.asked.Grace < 0 {
+		return nil, invalid("reading the decommission", fmt.Errorf("kind, name and a grace period of zero or more seconds are needed"))
+	}
+	return p, nil
+}
+
+func (p *decommission) Kind() string { return wire.DecommissionServer }
+
+func (p *decommission) Owner() operation.Owner { return operation.Owner("server/" + p.asked.Name) }
+
+func (p *decommission) Policy() run.Policy {
+	policy := run.Policy{RetryFor: time.Duration(spec.DefaultRetryFor), ApprovalDeadline: time.Duration(spec.DefaultApprovalDeadline)}
+	if p.server != nil {
+		policy.Site = p.server.Metadata.Site
+		policy.ApprovalDeadline = time.Duration(p.server.Spec.Run.ApprovalDeadline)
+		policy.RetryFor = time.Duration(p.server.Spec.Run.RetryFor)
+	}
+	return policy
+}
+
+// estate is everything that the owner has, and the image of before that a restore goes back to.
+type estate struct {
+	Server   *spec.Server               `json:"server"`
+	Record   string                     `json:"record"` // Hash of the record that says how the server was made.
+	Machines []compute.Ref              `json:"machines"`
+	Rules    map[string][]firewall.Rule `json:"rules"` // By firewall.
+	Members  []loadbalancer.Member      `json:"members"`
+}
+
+// Plan finds what the owner has, as the record and the systems know it.
+func (p *decommission) Plan(ctx workflow.Context) (wire.Preview, error) {
+	found := estate{Rules: map[string][]firewall.Rule{}}
+	if seen := p.readRecord(ctx, &found); len(seen) > 0 {
+		return wire.Preview{Observations: seen}, nil
+	}
+	p.server = found.Server
+	route := operation.RouteOf(ctx)
+	route.Site = p.Policy().Site
+	ctx = operation.WithRoute(ctx, route)
+	missing, err := polled(ctx, route.Site, (&provision{server: p.server}).capabilities()...)
+	if err != nil || len(missing) > 0 {
+		return wire.Preview{Observations: missing}, err
+	}
+	seen := look(ctx, p.readings(&found)...)
+	content, err := json.Marshal(found)
+	if err != nil {
+		return wire.Preview{}, fmt.Errorf("keeping what was found: %w", err)
+	}
+	return wire.Preview{Plan: wire.Plan{Changes: shown(p.all(nil, found)), Resolved: content}, Observations: seen}, nil
+}
+
+// readRecord finds the spec that the server was made from. Without a record nothing is under management.
+func (p *decommission) readRecord(ctx workflow.Context, found *estate) []wire.Observation {
+	out, err := record.FindRecords(ctx, record.FindInput{Owner: p.Owner()})
+	if err != nil {
+		return failed("records", err)
+	}
+	for i := len(out.Entries) - 1; i >= 0; i-- {
+		var r record.Record
+		if err := json.Unmarshal(out.Entries[i].Record, &r); err != nil {
+			return failed("records", err)
+		}
+		if r.Kind == wire.ProvisionServer && r.Outcome == string(wire.Done) {
+			found.Server, found.Record = &spec.Server{}, out.Entries[i].Hash
+			if err := json.Unmarshal(r.Spec, found.Server); err != nil {
+				return failed("records", err)
+			}
+			return nil
+		}
+	}
+	return []wire.Observation{problem("records", "no record says that Fermata provisioned %s: check the name with `fermata history`", p.Owner())}
+}
+
+func (p *decommission) readings(found *estate) []reading {
+	readings := []reading{p.findMachines(found)}
+	for _, device := range firewallsOf(p.server) {
+		readings = append(readings, p.findRules(device, found))
+	}
+	provisioned := &provision{server: p.server}
+	if p.server.Spec.LoadBalancer != nil {
+		readings = append(readings, p.findMembers(found))
+	}
+	if p.server.Spec.Ticket != nil {
+		readings = append(readings, provisioned.lookAtDesk)
+	}
+	return readings
+}
+
+func (p *decommission) findMachines(found *estate) reading {
+	return func(ctx workflow.Context) []wire.Observation {
+		name := system(compute.Capability, p.server.Spec.Compute.System)
+		out, err := compute.FindVMs(ctx, compute.FindVMsInput{System: p.server.Spec.Compute.System, Owner: p.Owner()})
+		if err != nil {
+			return failed(name, err)
+		}
+		for _, m := range out.Machines {
+			found.Machines = append(found.Machines, compute.Ref{ID: m.ID, Name: m.Name})
+		}
+		return []wire.Observation{fine(name, "%d machines of this owner", len(out.Machines))}
+	}
+}
+
+func (p *decommission) findRules(device string, found *estate) reading {
+	return func(ctx workflow.Context) []wire.Observation {
+		name := system(firewall.Capability, device)
+		out, err := firewall.FindRules(ctx, firewall.FindRulesInput{System: device, Owner: p.Owner()})
+		if err != nil {
+			return failed(name, err)
+		}
+		rules := []firewall.Rule{}
+		for _, r := range out.Rules {
+			rules = append(rules, r.Rule)
+		}
+		found.Rules[device] = rules
+		return []wire.Observation{fine(name, "%d rules of this owner", len(rules))}
+	}
+}
+
+func (p *decommission) findMembers(found *estate) reading {
+	return func(ctx workflow.Context) []wire.Observation {
+		lb := p.server.Spec.LoadBalancer
+		name := system(loadbalancer.Capability, lb.System)
+		out, err := loadbalancer.FindMembers(ctx, loadbalancer.FindMembersInput{System: lb.System, Owner: p.Owner()})
+		if err != nil {
+			return failed(name, err)
+		}
+		for _, m := range out.Members {
+			found.Members = append(found.Members, m.Member)
+		}
+		return []wire.Observation{fine(name, "%d members of this owner", len(out.Members))}
+	}
+}
+
+// Steps returns the steps of the approved plan.
+func (p *decommission) Steps(f *run.Frame) ([]run.Step, error) {
+	var found estate
+	if err := json.Unmarshal(f.Plan().Plan.Resolved, &found); err != nil {
+		return nil, fmt.Errorf("reading what the plan found: %w", err)
+	}
+	p.server = found.Server
+	return bare(p.all(f, found)), nil
+}
+
+// Conclude closes the ticket of a run that did not do what was asked.
+func (p *decommission) Conclude(ctx workflow.Context, f *run.Frame, o wire.Outcome, reason string) error {
+	if p.server == nil || p.server.Spec.Ticket == nil {
+		return nil
+	}
+	return rejectTicket(ctx, f, p.server.Spec.Ticket, p.Owner(), o, reason)
+}

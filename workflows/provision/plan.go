@@ -1,0 +1,228 @@
+package provision
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"go.temporal.io/sdk/workflow"
+
+	"fermata/activities/compute"
+	"fermata/activities/firewall"
+	"fermata/activities/guest"
+	"fermata/activities/loadbalancer"
+	"fermata/activities/probe"
+	"fermata/activities/record"
+	"fermata/activities/secret"
+	"fermata/activities/ticketing"
+	"fermata/spec"
+	"fermata/wire"
+)
+
+// resolved is what the plan found out and the steps need. The plan's hash covers it.
+type resolved struct {
+	Placement     compute.Placement `json:"placement"`
+	AuthorizedKey string            `json:"authorized_key"`
+}
+
+// Plan reads every system that the run will touch.
+func (p *provision) Plan(ctx workflow.Context) (wire.Preview, error) {
+	s := p.server.Spec
+	missing, err := polled(ctx, p.server.Metadata.Site, p.capabilities()...)
+	if err != nil || len(missing) > 0 {
+		return wire.Preview{Observations: missing}, err
+	}
+	var r resolved
+	readings := []reading{
+		p.lookAtCompute(&r), p.lookAtGuests(&r),
+		func(ctx workflow.Context) []wire.Observation {
+			if err := record.CheckStore(ctx); err != nil {
+				return failed("records", err)
+			}
+			return []wire.Observation{fine("records", "can be written")}
+		},
+	}
+	for _, name := range p.firewalls() {
+		readings = append(readings, p.lookAtFirewall(name))
+	}
+	if s.LoadBalancer != nil {
+		readings = append(readings, p.lookAtPool)
+	}
+	if s.Ticket != nil {
+		readings = append(readings, p.lookAtDesk)
+	}
+	if p.probes() {
+		readings = append(readings, lookAtProber)
+	}
+	seen := look(ctx, readings...)
+	content, err := json.Marshal(r)
+	if err != nil {
+		return wire.Preview{}, fmt.Errorf("keeping what was resolved: %w", err)
+	}
+	return wire.Preview{Plan: wire.Plan{Changes: p.changes(r), Resolved: content}, Observations: seen}, nil
+}
+
+func (p *provision) probes() bool {
+	return p.server.Spec.Application != nil || p.server.Spec.LoadBalancer != nil
+}
+
+func (p *provision) capabilities() []string {
+	s := p.server.Spec
+	names := []string{compute.Capability, guest.Capability}
+	if len(s.Firewall) > 0 {
+		names = append(names, firewall.Capability)
+	}
+	if s.LoadBalancer != nil {
+		names = append(names, loadbalancer.Capability)
+	}
+	if s.Ticket != nil {
+		names = append(names, ticketing.Capability)
+	}
+	if p.probes() {
+		names = append(names, probe.Capability)
+	}
+	return names
+}
+
+// firewalls are the names of the firewalls that rules go to, each once.
+func (p *provision) firewalls() []string { return firewallsOf(p.server) }
+
+func firewallsOf(server *spec.Server) []string {
+	var names []string
+	for _, r := range server.Spec.Firewall {
+		if !slices.Contains(names, r.System) {
+			names = append(names, r.System)
+		}
+	}
+	return names
+}
+
+func (p *provision) lookAtCompute(r *resolved) reading {
+	return func(ctx workflow.Context) []wire.Observation {
+		c := p.server.Spec.Compute
+		name := system(compute.Capability, c.System)
+		out, err := compute.Plan(ctx, compute.PlanInput{System: c.System, Request: compute.PlanRequest{
+			Owner: p.Owner(), Name: p.server.Metadata.Name, Compute: c, Network: p.server.Spec.Network, Volumes: p.server.Spec.Storage,
+		}})
+		if err != nil {
+			return failed(name, err)
+		}
+		r.Placement = out.Planned.Placement
+		return judgeCompute(name, p.server, out.Planned)
+	}
+}
+
+func judgeCompute(name string, server *spec.Server, planned compute.Planned) []wire.Observation {
+	seen := []wire.Observation{fine(name, "reachable; template %s, folder %s, pool %s, datastore %s",
+		planned.Placement.Template.Name, planned.Placement.Folder.Name, planned.Placement.Pool.Name, planned.Placement.Datastore.Name)}
+	for _, m := range planned.Existing {
+		who := "it was not made by Fermata"
+		if m.Owner != "" {
+			who = "it belongs to " + string(m.Owner)
+		}
+		seen = append(seen, problem("name", "a machine %q exists already and %s: decommission it or choose another name", m.Name, who))
+	}
+	for _, holder := range planned.AddressHeldBy {
+		seen = append(seen, problem("address", "%s is in use by machine %q", server.Spec.Network.Address, holder.Name))
+	}
+	capacity := fine
+	if planned.FreeBytes < planned.RequiredBytes {
+		capacity = problem
+	}
+	return append(seen, capacity("capacity", "datastore %s: %s free, %s needed", planned.Placement.Datastore.Name,
+		gibibytes(planned.FreeBytes), gibibytes(planned.RequiredBytes)))
+}
+
+func gibibytes(n int64) string { return fmt.Sprintf("%.1f GiB", float64(n)/float64(spec.GiB)) }
+
+func (p *provision) lookAtGuests(r *resolved) reading {
+	return func(ctx workflow.Context) []wire.Observation {
+		access := p.server.Spec.Access.System
+		name := system("guest access", access)
+		if _, err := guest.Check(ctx, guest.CheckInput{System: access, Secrets: p.secrets()}); err != nil {
+			return failed(name, err)
+		}
+		key, err := guest.AuthorizedKey(ctx, guest.AuthorizedKeyInput{System: access})
+		if err != nil {
+			return failed(name, err)
+		}
+		r.AuthorizedKey = key.Key
+		return []wire.Observation{fine(name, "reachable; %d secrets can be resolved", len(p.secrets()))}
+	}
+}
+
+func (p *provision) secrets() []secret.Ref {
+	files := slices.Clone(p.server.Spec.OS.Files)
+	if a := p.server.Spec.Application; a != nil {
+		files = append(files, a.Config...)
+	}
+	var refs []secret.Ref
+	for _, f := range files {
+		if f.Secret != "" {
+			refs = append(refs, secret.Ref(f.Secret))
+		}
+	}
+	return refs
+}
+
+func (p *provision) lookAtFirewall(device string) reading {
+	return func(ctx workflow.Context) []wire.Observation {
+		name := system(firewall.Capability, device)
+		if _, err := firewall.Check(ctx, firewall.CheckInput{System: device}); err != nil {
+			return failed(name, err)
+		}
+		found, err := firewall.FindRules(ctx, firewall.FindRulesInput{System: device, Owner: p.Owner()})
+		if err != nil {
+			return failed(name, err)
+		}
+		seen := []wire.Observation{fine(name, "reachable")}
+		for _, r := range found.Rules {
+			seen = append(seen, problem(name, "rule %q of %s exists already (key %s): decommission the server first", r.Name, r.Owner, r.Key))
+		}
+		return seen
+	}
+}
+
+func (p *provision) lookAtPool(ctx workflow.Context) []wire.Observation {
+	lb := p.server.Spec.LoadBalancer
+	name := system(loadbalancer.Capability, lb.System)
+	if _, err := loadbalancer.Check(ctx, loadbalancer.CheckInput{System: lb.System}); err != nil {
+		return failed(name, err)
+	}
+	found, err := loadbalancer.FindMembers(ctx, loadbalancer.FindMembersInput{System: lb.System, Backend: lb.Backend, Name: p.server.Metadata.Name})
+	if err != nil {
+		return failed(name, err)
+	}
+	seen := []wire.Observation{fine(name, "reachable; backend %s is there", lb.Backend)}
+	for _, m := range found.Members {
+		seen = append(seen, problem(name, "member %s/%s exists already (%s:%d)", m.Backend, m.Name, m.Address, m.Port))
+	}
+	return seen
+}
+
+func (p *provision) lookAtDesk(ctx workflow.Context) []wire.Observation {
+	t := p.server.Spec.Ticket
+	name := system(ticketing.Capability, t.System)
+	if _, err := ticketing.Check(ctx, ticketing.CheckInput{System: t.System, Queue: t.Queue}); err != nil {
+		return failed(name, err)
+	}
+	return []wire.Observation{fine(name, "reachable; queue %s takes tickets", t.Queue)}
+}
+
+func lookAtProber(ctx workflow.Context) []wire.Observation {
+	if _, err := probe.Check(ctx, probe.CheckInput{}); err != nil {
+		return failed("probe", err)
+	}
+	return []wire.Observation{fine("probe", "the way to the service is open")}
+}
+
+// address is the server's address without its prefix length.
+func (p *provision) address() string {
+	prefix, err := netip.ParsePrefix(p.server.Spec.Network.Address)
+	if err != nil {
+		return strings.Split(p.server.Spec.Network.Address, "/")[0]
+	}
+	return prefix.Addr().String()
+}

@@ -1,0 +1,85 @@
+package provision
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"fermata/activities/fault"
+	"fermata/activities/operation"
+	"fermata/activities/queues"
+	"fermata/wire"
+)
+
+// planFor is how long a system may take to answer while planning: a person waits for it.
+const planFor = time.Minute
+
+// reading is one thing to look at while planning.
+type reading func(ctx workflow.Context) []wire.Observation
+
+// look reads side by side and returns what was seen in the order of the readings.
+func look(ctx workflow.Context, readings ...reading) []wire.Observation {
+	route := operation.RouteOf(ctx)
+	route.RetryFor, route.Summary = min(route.RetryFor, planFor), "plan"
+	ctx = operation.WithRoute(ctx, route)
+	seen := make([][]wire.Observation, len(readings))
+	group := workflow.NewWaitGroup(ctx)
+	for i, read := range readings {
+		group.Add(1)
+		workflow.Go(ctx, func(ctx workflow.Context) {
+			defer group.Done()
+			seen[i] = read(ctx)
+		})
+	}
+	group.Wait(ctx)
+	return slices.Concat(seen...)
+}
+
+// polled looks whether a worker serves each capability. Nothing else is asked where none does: it would only wait.
+func polled(ctx workflow.Context, site string, capabilities ...string) ([]wire.Observation, error) {
+	names := make([]string, len(capabilities))
+	for i, c := range capabilities {
+		names[i] = operation.Queue(c, site)
+	}
+	out, err := queues.FindUnpolled(ctx, queues.FindUnpolledInput{Queues: names})
+	if err != nil {
+		return nil, fmt.Errorf("looking for workers: %w", err)
+	}
+	var missing []wire.Observation
+	for _, q := range out.Queues {
+		missing = append(missing, wire.Observation{
+			Name: "worker for " + strings.TrimPrefix(q, "fermata."),
+			Text: "no worker serves queue " + q + ": start one with --serve " + strings.Split(q, ".")[1],
+		})
+	}
+	return missing, nil
+}
+
+func fine(name, format string, args ...any) wire.Observation {
+	return wire.Observation{Name: name, Text: fmt.Sprintf(format, args...), OK: true}
+}
+
+func problem(name, format string, args ...any) wire.Observation {
+	return wire.Observation{Name: name, Text: fmt.Sprintf(format, args...)}
+}
+
+// failed says why a system could not be read, and what to do.
+func failed(name string, err error) []wire.Observation {
+	reason := fault.FromTemporal(err)
+	text := reason.Text
+	if advice := reason.Kind.Advice(); advice != "" {
+		text += " (" + advice + ")"
+	}
+	return []wire.Observation{{Name: name, Text: text}}
+}
+
+// system names a system in what people read.
+func system(capability, name string) string {
+	if name == "" {
+		return capability
+	}
+	return capability + " " + name
+}

@@ -1,0 +1,106 @@
+// Package provision brings a server into service and takes it out again.
+//
+// ProvisionServer reads like the runbook it replaces: deploy, disks, operating system, application, firewall, pool,
+// and a request as a user would send it. DecommissionServer is the way back, with a grace period.
+package provision
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"fermata/activities/fault"
+	"fermata/activities/operation"
+	"fermata/decision"
+	"fermata/spec"
+	"fermata/wire"
+	"fermata/workflows/run"
+)
+
+// Register names the workflows and their functions.
+func Register(register func(name string, workflow any)) {
+	register(wire.ProvisionServer, ProvisionServer)
+	register(wire.DecommissionServer, DecommissionServer)
+	register(wire.PlanServer, PlanServer)
+}
+
+// ProvisionServer carries one server from its spec into the pool.
+func ProvisionServer(ctx workflow.Context, in wire.StartInput) (wire.StartOutput, error) {
+	p, err := newProvision(in.Document)
+	if err != nil {
+		return wire.StartOutput{}, err
+	}
+	return run.Execute(ctx, in, p)
+}
+
+// PlanServer says what ProvisionServer or DecommissionServer would do, and changes nothing.
+func PlanServer(ctx workflow.Context, in wire.PlanInput) (wire.Preview, error) {
+	p, err := processOf(in.Document)
+	if err != nil {
+		return wire.Preview{}, err
+	}
+	hash, err := decision.Hash(json.RawMessage(in.Document))
+	if err != nil {
+		return wire.Preview{}, invalid("hashing the document", err)
+	}
+	route := operation.Route{Site: p.Policy().Site, RetryFor: planFor, Summary: "plan"}
+	return run.Preview(operation.WithRoute(ctx, route), p, hash)
+}
+
+func processOf(document []byte) (run.Process, error) {
+	var head struct {
+		Kind string `json:"kind"`
+	}
+	if err := json.Unmarshal(document, &head); err != nil {
+		return nil, invalid("reading the document", err)
+	}
+	if head.Kind == wire.DecommissionKind {
+		return newDecommission(document)
+	}
+	return newProvision(document)
+}
+
+// provision is the process of one server.
+type provision struct {
+	server *spec.Server
+}
+
+func newProvision(document json.RawMessage) (*provision, error) {
+	p := &provision{server: &spec.Server{}}
+	if err := json.Unmarshal(document, p.server); err != nil {
+		return nil, invalid("reading the server's spec", err)
+	}
+	if p.server.Metadata.Name == "" {
+		return nil, invalid("reading the server's spec", fmt.Errorf("metadata.name is missing"))
+	}
+	return p, nil
+}
+
+func invalid(doing string, err error) error {
+	return temporal.NewNonRetryableApplicationError(doing+": "+err.Error(), string(fault.Invalid), nil)
+}
+
+func (p *provision) Kind() string { return wire.ProvisionServer }
+
+func (p *provision) Owner() operation.Owner { return operation.Owner(p.server.Owner()) }
+
+func (p *provision) Policy() run.Policy {
+	r := p.server.Spec.Run
+	return run.Policy{
+		Site:             p.server.Metadata.Site,
+		RetryFor:         time.Duration(r.RetryFor),
+		ApprovalDeadline: time.Duration(r.ApprovalDeadline),
+		UndoOnFailure:    r.OnFailure == spec.OnFailureUndo,
+	}
+}
+
+// Conclude closes the ticket of a run that did not do what was asked.
+func (p *provision) Conclude(ctx workflow.Context, f *run.Frame, o wire.Outcome, reason string) error {
+	if p.server.Spec.Ticket == nil {
+		return nil
+	}
+	return rejectTicket(ctx, f, p.server.Spec.Ticket, p.Owner(), o, reason)
+}

@@ -1,0 +1,259 @@
+package provision
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"fermata/activities/compute"
+	"fermata/activities/fault"
+	"fermata/activities/firewall"
+	"fermata/activities/loadbalancer"
+	"fermata/activities/operation"
+	"fermata/activities/probe"
+	"fermata/decision"
+	"fermata/wire"
+	"fermata/workflows/run"
+)
+
+// Ids of the steps of a decommission. They stand in keys of objects in the field: never rename one.
+const (
+	stepDrain   = "drain"
+	stepRules   = "rules" // And, for a named firewall, a slash and its name.
+	stepRetire  = "retire"
+	stepGrace   = "grace"
+	stepPoolOut = "pool-out"
+	stepDestroy = "destroy"
+	stepAbsent  = "absent"
+)
+
+// gateGrace is where a person restores the server, or ends the grace period.
+const gateGrace = "grace"
+
+// all lists the steps of a decommission: out of the pool first, then out of reach, then off; gone only after the grace.
+func (p *decommission) all(f *run.Frame, found estate) []planned {
+	steps := openTicket(f, p.server, "Decommission "+p.asked.Name)
+	var outward []string
+	if len(found.Members) > 0 {
+		steps = append(steps, p.drain(found))
+		outward = append(outward, stepDrain)
+	}
+	for _, device := range firewallsOf(p.server) {
+		s := p.closePaths(device, found.Rules[device])
+		s.After = []string{stepDrain}
+		steps = append(steps, s)
+		outward = append(outward, s.ID)
+	}
+	steps = append(steps, p.retire(found, outward), p.grace(f))
+	if len(found.Members) > 0 {
+		steps = append(steps, p.leavePool(found))
+	}
+	steps = append(steps, p.destroy(found), p.absent())
+	return linked(append(steps, closeTicket(f, p.server)...))
+}
+
+func (p *decommission) drain(found estate) planned {
+	set := func(ctx workflow.Context, op operation.Op, s loadbalancer.State) error {
+		for _, m := range found.Members {
+			_, err := loadbalancer.SetMember(ctx, loadbalancer.SetMemberInput{System: p.server.Spec.LoadBalancer.System, Op: op, Backend: m.Backend, Name: m.Name, State: s})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return planned{
+		Step: run.Step{
+			ID: stepDrain, Title: "drain", Reversal: run.Reversible,
+			Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) {
+				return run.Result{Lines: []string{"no connection is left"}}, set(ctx, op, loadbalancer.Drain)
+			},
+			Undo: func(ctx workflow.Context, op operation.Op) error { return set(ctx, op, loadbalancer.Ready) },
+		},
+		action: wire.Change, object: members(found), detail: []string{"no new connections; waits for those in flight"},
+	}
+}
+
+func members(found estate) string {
+	text := "members"
+	for _, m := range found.Members {
+		text += " " + m.Backend + "/" + m.Name
+	}
+	return text
+}
+
+func (p *decommission) closePaths(device string, rules []firewall.Rule) planned {
+	id := stepRules
+	if device != "" {
+		id += "/" + device
+	}
+	var detail []string
+	for _, r := range rules {
+		detail = append(detail, r.Name)
+	}
+	return planned{
+		Step: run.Step{
+			ID: id, Title: "close the " + system("firewall", device), Reversal: run.Reversible,
+			Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) {
+				_, err := firewall.CloseOwned(ctx, firewall.CloseOwnedInput{System: device, Op: op})
+				return run.Result{Lines: detail}, err
+			},
+			// The image of before stands in the plan, so it is there even if the step's answer was lost.
+			Undo: func(ctx workflow.Context, op operation.Op) error {
+				if len(rules) == 0 {
+					return nil
+				}
+				_, err := firewall.OpenPaths(ctx, firewall.OpenPathsInput{System: device, Op: op, Rules: rules})
+				return err
+			},
+		},
+		action: wire.Remove, object: fmt.Sprintf("%d rules", len(rules)), detail: detail,
+	}
+}
+
+func (p *decommission) retire(found estate, after []string) planned {
+	platform := p.server.Spec.Compute.System
+	return planned{
+		Step: run.Step{
+			ID: stepRetire, Title: "shut down and rename", After: after, Reversal: run.Reversible,
+			Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) {
+				var lines []string
+				for _, m := range found.Machines {
+					out, err := compute.RetireVM(ctx, compute.RetireVMInput{System: platform, Op: op, MachineID: m.ID, Name: m.Name + "-retired"})
+					if err != nil {
+						return run.Result{}, err
+					}
+					lines = append(lines, m.Name+" is now "+out.Machine.Name+", "+string(out.Machine.Power))
+				}
+				return run.Result{Lines: lines}, nil
+			},
+			Undo: func(ctx workflow.Context, op operation.Op) error {
+				for _, m := range found.Machines {
+					if _, err := compute.RestoreVM(ctx, compute.RestoreVMInput{System: platform, Op: op, MachineID: m.ID, Name: m.Name}); err != nil {
+						return err
+					}
+				}
+				return nil
+			},
+		},
+		action: wire.Change, object: machines(found), detail: []string{"kept for " + p.graceText()},
+	}
+}
+
+func machines(found estate) string {
+	text := "machines"
+	for _, m := range found.Machines {
+		text += " " + m.Name + " (" + m.ID + ")"
+	}
+	return text
+}
+
+func (p *decommission) graceText() string {
+	return (time.Duration(p.asked.Grace) * time.Second).String()
+}
+
+// grace waits on a durable timer. restore undoes the run so far; purge ends the wait.
+func (p *decommission) grace(f *run.Frame) planned {
+	return planned{
+		Step: run.Step{
+			ID: stepGrace, Title: "grace period", After: []string{stepRetire}, Reversal: run.Nothing,
+			Do: func(ctx workflow.Context, _ operation.Op) (run.Result, error) {
+				deadline := workflow.Now(ctx).Add(time.Duration(p.asked.Grace) * time.Second)
+				f.Enter(ctx, wire.Grace)
+				command, err := f.Wait(ctx, wire.Gate{
+					ID: gateGrace, Step: stepGrace, Deadline: &deadline, Commands: []decision.Command{decision.Restore, decision.Purge},
+					Why: "the server is off and kept until " + deadline.UTC().Format(time.RFC3339) + "; restore brings it back, purge removes it now",
+				})
+				if err != nil {
+					return run.Result{}, err
+				}
+				if command == decision.Restore {
+					f.Stop(wire.Restored, "", "restored within the grace period")
+					return run.Result{}, temporal.NewCanceledError("restored")
+				}
+				f.Enter(ctx, wire.Running)
+				return run.Result{Lines: []string{ended(command)}}, nil
+			},
+		},
+		action: wire.Observe, object: "for " + p.graceText(), detail: []string{"restore and purge end it"},
+	}
+}
+
+func ended(c decision.Command) string {
+	if c == decision.Purge {
+		return "ended by purge"
+	}
+	return "has passed"
+}
+
+func (p *decommission) leavePool(found estate) planned {
+	return planned{
+		Step: run.Step{
+			ID: stepPoolOut, Title: "remove from the pool", After: []string{stepGrace}, Reversal: run.Irreversible,
+			Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) {
+				_, err := loadbalancer.RemoveOwned(ctx, loadbalancer.RemoveOwnedInput{System: p.server.Spec.LoadBalancer.System, Op: op})
+				return run.Result{}, err
+			},
+		},
+		action: wire.Remove, object: members(found),
+	}
+}
+
+func (p *decommission) destroy(found estate) planned {
+	return planned{
+		Step: run.Step{
+			ID: stepDestroy, Title: "destroy the machine and its disks", After: []string{stepGrace, stepPoolOut}, Reversal: run.Irreversible,
+			Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) {
+				for _, m := range found.Machines {
+					if _, err := compute.DestroyVM(ctx, compute.DestroyVMInput{System: p.server.Spec.Compute.System, Op: op, MachineID: m.ID}); err != nil {
+						return run.Result{}, err
+					}
+				}
+				return run.Result{}, nil
+			},
+		},
+		action: wire.Remove, object: machines(found), detail: []string{"with all data on its disks"},
+	}
+}
+
+// absent looks whether anything of the owner is left, and whether anybody still answers at the address.
+func (p *decommission) absent() planned {
+	return planned{
+		Step: run.Step{
+			ID: stepAbsent, Title: "look that nothing is left", After: []string{stepDestroy}, Reversal: run.Nothing,
+			Do: func(ctx workflow.Context, _ operation.Op) (run.Result, error) {
+				left := estate{Rules: map[string][]firewall.Rule{}}
+				for _, o := range look(ctx, p.readings(&left)...) {
+					if !o.OK {
+						return run.Result{}, temporal.NewApplicationError(o.Name+": "+o.Text, string(fault.Unavailable))
+					}
+				}
+				n := len(left.Machines) + len(left.Members)
+				for _, rules := range left.Rules {
+					n += len(rules)
+				}
+				if n > 0 {
+					return run.Result{}, temporal.NewApplicationError(fmt.Sprintf("%d objects of %s are left", n, p.Owner()), string(fault.Conflict))
+				}
+				return run.Result{Lines: []string{"no machine, rule or pool member of this owner"}}, p.silent(ctx)
+			},
+		},
+		action: wire.Observe, object: "everything of " + string(p.Owner()),
+	}
+}
+
+// silent asks at the server's own address: nobody must answer.
+func (p *decommission) silent(ctx workflow.Context) error {
+	a := p.server.Spec.Application
+	if a == nil {
+		return nil
+	}
+	address := (&provision{server: p.server}).address()
+	url := "http://" + net.JoinHostPort(address, strconv.Itoa(a.Health.Port)) + a.Health.Path
+	_, err := probe.Get(ctx, probe.GetInput{Request: probe.Request{URL: url, Absent: true}})
+	return err
+}

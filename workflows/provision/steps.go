@@ -1,0 +1,288 @@
+package provision
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.temporal.io/sdk/workflow"
+
+	"fermata/activities/compute"
+	"fermata/activities/firewall"
+	"fermata/activities/guest"
+	"fermata/activities/loadbalancer"
+	"fermata/activities/operation"
+	"fermata/activities/probe"
+	"fermata/spec"
+	"fermata/wire"
+	"fermata/workflows/run"
+)
+
+// Ids of steps. They stand in keys of objects in the field: never rename one.
+const (
+	stepTicket      = "ticket"
+	stepDeploy      = "deploy"
+	stepDisk        = "disk/" // And the volume's name.
+	stepStart       = "start"
+	stepReach       = "reach"
+	stepSystem      = "system"
+	stepVolume      = "volume/" // And the volume's name.
+	stepApplication = "application"
+	stepHealth      = "health"
+	stepFirewall    = "firewall" // And, for a named one, a slash and its name.
+	stepPool        = "pool"
+	stepReady       = "ready"
+	stepVerify      = "verify"
+	stepClose       = "close"
+)
+
+// planned is a step with what the plan shows of it.
+type planned struct {
+	run.Step
+	action wire.Action
+	object string
+	detail []string
+}
+
+// Steps returns the steps of the approved plan.
+func (p *provision) Steps(f *run.Frame) ([]run.Step, error) {
+	var r resolved
+	if err := json.Unmarshal(f.Plan().Plan.Resolved, &r); err != nil {
+		return nil, fmt.Errorf("reading what the plan resolved: %w", err)
+	}
+	return bare(p.all(f, r)), nil
+}
+
+// changes is what the plan shows of the steps.
+func (p *provision) changes(r resolved) []wire.PlannedChange { return shown(p.all(nil, r)) }
+
+func bare(all []planned) []run.Step {
+	steps := make([]run.Step, len(all))
+	for i, s := range all {
+		steps[i] = s.Step
+	}
+	return steps
+}
+
+func shown(all []planned) []wire.PlannedChange {
+	changes := make([]wire.PlannedChange, len(all))
+	for i, s := range all {
+		changes[i] = wire.PlannedChange{
+			Step: s.ID, Title: s.Title, After: s.After, Action: s.action, Object: s.object, Detail: s.detail, Reversal: string(s.Reversal),
+		}
+	}
+	return changes
+}
+
+// all lists the steps in the order of the runbook. A step that the spec does not ask for is not there.
+func (p *provision) all(f *run.Frame, r resolved) []planned {
+	s := p.server.Spec
+	steps := slices.Concat(openTicket(f, p.server, "Provision "+p.server.Metadata.Name), p.machine(f, r), p.inside(f))
+	steps = append(steps, p.paths()...)
+	if s.LoadBalancer != nil {
+		steps = append(steps, p.service()...)
+	}
+	steps = append(steps, closeTicket(f, p.server)...)
+	return linked(steps)
+}
+
+// linked drops from each step the predecessors that this plan does not have.
+func linked(steps []planned) []planned {
+	have := map[string]bool{}
+	for i := range steps {
+		var after []string
+		for _, id := range steps[i].After {
+			if have[id] {
+				after = append(after, id)
+			}
+		}
+		steps[i].After = after
+		have[steps[i].ID] = true
+	}
+	return steps
+}
+
+// machine deploys the machine with its disks and starts it.
+func (p *provision) machine(f *run.Frame, r resolved) []planned {
+	c := p.server.Spec.Compute
+	steps := []planned{{
+		Step: run.Step{
+			ID: stepDeploy, Title: "deploy the machine", Reversal: run.Reversible,
+			Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) {
+				out, err := compute.CloneVM(ctx, compute.CloneVMInput{System: c.System, Op: op, Request: p.request(r)})
+				return run.Result{Output: out.Machine, Lines: []string{"instance UUID " + out.Machine.ID}}, err
+			},
+			Undo: func(ctx workflow.Context, op operation.Op) error {
+				_, err := compute.RemoveVM(ctx, compute.RemoveVMInput{System: c.System, Op: op})
+				return err
+			},
+		},
+		action: wire.Create, object: "machine " + p.server.Metadata.Name,
+		detail: []string{
+			"from template " + r.Placement.Template.Name + " (" + r.Placement.Template.ID + ")",
+			fmt.Sprintf("%d CPUs, %s memory", c.CPUs, c.Memory),
+			"folder " + r.Placement.Folder.Name + ", pool " + r.Placement.Pool.Name + ", datastore " + r.Placement.Datastore.Name,
+			"network " + r.Placement.Network.Name + ", address " + p.server.Spec.Network.Address + " (" + c.Customization + ")",
+		},
+	}}
+	before := []string{stepDeploy}
+	for _, v := range p.server.Spec.Storage {
+		steps = append(steps, p.disk(f, r, v, before[len(before)-1]))
+		before = append(before, stepDisk+v.Name)
+	}
+	return append(steps, p.start(f, before))
+}
+
+func (p *provision) request(r resolved) compute.Request {
+	c, m := p.server.Spec.Compute, p.server.Metadata
+	return compute.Request{
+		Name: m.Name, Placement: r.Placement, CPUs: c.CPUs, MemoryBytes: int64(c.Memory),
+		Customization: c.Customization, Network: p.server.Spec.Network, User: p.server.Spec.Access.User,
+		AuthorizedKey: r.AuthorizedKey, UserData: p.server.Spec.Access.UserData, Annotation: c.Annotation, Tags: c.Tags,
+	}
+}
+
+// disk adds one disk. Disks are added one after the other: a machine takes one change at a time.
+func (p *provision) disk(f *run.Frame, r resolved, v spec.Volume, after string) planned {
+	store, own := r.Placement.Datastores[v.Name]
+	if !own {
+		store = r.Placement.Datastore
+	}
+	return planned{
+		Step: run.Step{
+			ID: stepDisk + v.Name, Title: "add disk " + v.Name, After: []string{after}, Reversal: run.WithMachine,
+			Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) {
+				machine, err := run.Output[compute.Machine](f, stepDeploy)
+				if err != nil {
+					return run.Result{}, missing(err)
+				}
+				out, err := compute.AddDisk(ctx, compute.AddDiskInput{System: p.server.Spec.Compute.System, Op: op, Request: compute.DiskRequest{
+					MachineID: machine.ID, Name: v.Name, Bytes: int64(v.Size), Datastore: store,
+				}})
+				return run.Result{Output: out.Disk, Lines: []string{"disk UUID " + out.Disk.UUID}}, err
+			},
+		},
+		action: wire.Create, object: "disk " + v.Name, detail: []string{v.Size.String() + " on " + store.Name},
+	}
+}
+
+func (p *provision) start(f *run.Frame, after []string) planned {
+	return planned{
+		Step: run.Step{
+			ID: stepStart, Title: "start the machine", After: after, Reversal: run.WithMachine,
+			Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) {
+				machine, err := run.Output[compute.Machine](f, stepDeploy)
+				if err != nil {
+					return run.Result{}, missing(err)
+				}
+				out, err := compute.StartVM(ctx, compute.StartVMInput{System: p.server.Spec.Compute.System, Op: op, MachineID: machine.ID})
+				lines := []string{"address " + strings.Join(out.Machine.Addresses, ", "), fmt.Sprintf("%d host keys read from the platform", len(out.Machine.HostKeys))}
+				return run.Result{Output: out.Machine, Lines: lines}, err
+			},
+		},
+		action: wire.Change, object: "machine " + p.server.Metadata.Name, detail: []string{"powered on"},
+	}
+}
+
+// paths opens the firewalls: one step each, all their rules in one transaction.
+func (p *provision) paths() []planned {
+	var steps []planned
+	for _, device := range p.firewalls() {
+		var rules []firewall.Rule
+		var detail []string
+		for _, r := range p.server.Spec.Firewall {
+			if r.System != device {
+				continue
+			}
+			rules = append(rules, firewall.Rule{Name: r.Name, Sources: r.From, Destination: p.address(), Protocol: r.Protocol, Port: r.Port})
+			detail = append(detail, fmt.Sprintf("%s: %s to %s port %d/%s", r.Name, strings.Join(r.From, ", "), p.address(), r.Port, r.Protocol))
+		}
+		steps = append(steps, planned{
+			Step: run.Step{
+				ID: firewallStep(device), Title: "open the " + system("firewall", device), After: p.inner(), Reversal: run.Reversible,
+				Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) {
+					out, err := firewall.OpenPaths(ctx, firewall.OpenPathsInput{System: device, Op: op, Rules: rules})
+					return run.Result{Output: out.Rules, Lines: detail}, err
+				},
+				Undo: func(ctx workflow.Context, op operation.Op) error {
+					_, err := firewall.ClosePaths(ctx, firewall.ClosePathsInput{System: device, Op: op})
+					return err
+				},
+			},
+			action: wire.Create, object: fmt.Sprintf("%d rules", len(rules)), detail: detail,
+		})
+	}
+	return steps
+}
+
+func firewallStep(device string) string {
+	if device == "" {
+		return stepFirewall
+	}
+	return stepFirewall + "/" + device
+}
+
+// service puts the server into the pool and asks for a page as a user would.
+func (p *provision) service() []planned {
+	lb := p.server.Spec.LoadBalancer
+	member := loadbalancer.Member{Backend: lb.Backend, Name: p.server.Metadata.Name, Address: p.address(), Port: lb.Port, Weight: lb.Weight}
+	object := lb.Backend + "/" + member.Name
+	after := p.inner()
+	for _, device := range p.firewalls() {
+		after = append(after, firewallStep(device))
+	}
+	return []planned{{
+		Step: run.Step{
+			ID: stepPool, Title: "add to the pool, in drain", After: after, Reversal: run.Reversible,
+			Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) {
+				out, err := loadbalancer.AddMember(ctx, loadbalancer.AddMemberInput{System: lb.System, Op: op, Member: member})
+				return run.Result{Output: out.Status, Lines: []string{object + " in " + string(out.Status.Runtime)}}, err
+			},
+			Undo: func(ctx workflow.Context, op operation.Op) error {
+				_, err := loadbalancer.RemoveMember(ctx, loadbalancer.RemoveMemberInput{System: lb.System, Op: op, Backend: lb.Backend, Name: member.Name})
+				return err
+			},
+		},
+		action: wire.Create, object: "member " + object, detail: []string{fmt.Sprintf("%s weight %d", net.JoinHostPort(member.Address, strconv.Itoa(member.Port)), member.Weight)},
+	}, {
+		Step: run.Step{
+			ID: stepReady, Title: "let traffic in", After: []string{stepPool}, Reversal: run.Nothing, // Undone with the member.
+			Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) {
+				out, err := loadbalancer.SetMember(ctx, loadbalancer.SetMemberInput{System: lb.System, Op: op, Backend: lb.Backend, Name: member.Name, State: loadbalancer.Ready})
+				return run.Result{Output: out.Status, Lines: []string{"the balancer's check: " + out.Status.Check}}, err
+			},
+		},
+		action: wire.Change, object: "member " + object, detail: []string{"ready, once its health check succeeds"},
+	}, {
+		Step: run.Step{
+			ID: stepVerify, Title: "ask as a user would", After: []string{stepReady}, Reversal: run.Nothing,
+			Do: func(ctx workflow.Context, _ operation.Op) (run.Result, error) {
+				return ask(ctx, probe.Request{URL: lb.Verify, Contains: lb.VerifyContains})
+			},
+		},
+		action: wire.Observe, object: lb.Verify, detail: []string{"a real request through the balancer is answered"},
+	}}
+}
+
+func ask(ctx workflow.Context, r probe.Request) (run.Result, error) {
+	out, err := probe.Get(ctx, probe.GetInput{Request: r})
+	if err != nil {
+		return run.Result{}, err
+	}
+	return run.Result{Output: out.Answer, Lines: []string{fmt.Sprintf("%s answered %d: %s", r.URL, out.Answer.Status, out.Answer.Body)}}, nil
+}
+
+func (p *provision) host(f *run.Frame) (guest.Host, error) {
+	machine, err := run.Output[compute.Machine](f, stepStart)
+	if err != nil {
+		return guest.Host{}, missing(err)
+	}
+	a := p.server.Spec.Access
+	return guest.Host{Name: p.server.Metadata.Name, Address: p.address(), Port: a.Port, User: a.User, Keys: machine.HostKeys}, nil
+}
+
+// missing holds a step whose predecessor was skipped: only a person knows what to do.
+func missing(err error) error { return invalid("a step before this one is needed", err) }
