@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/hiddeco/sshsig"
 	"golang.org/x/crypto/ssh"
@@ -63,8 +64,24 @@ func Fingerprint(key ssh.PublicKey) string { return ssh.FingerprintSHA256(plain(
 
 // plain is the key itself, without the certificate around it.
 func plain(key ssh.PublicKey) ssh.PublicKey {
-	if cert, ok := key.(*ssh.Certificate); ok {
+	if cert, ok := certificateOf(key); ok {
 		return cert.Key
 	}
 	return key
+}
+
+// certificateOf also sees a certificate in what an agent returns, which is a type of the agent's own.
+func certificateOf(key ssh.PublicKey) (*ssh.Certificate, bool) {
+	if cert, ok := key.(*ssh.Certificate); ok {
+		return cert, true
+	}
+	if !strings.Contains(key.Type(), "-cert-v01@") {
+		return nil, false
+	}
+	parsed, err := ssh.ParsePublicKey(key.Marshal())
+	if err != nil {
+		return nil, false
+	}
+	cert, ok := parsed.(*ssh.Certificate)
+	return cert, ok
 }

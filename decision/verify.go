@@ -52,7 +52,7 @@ func dearmor(armored string) ([]byte, error) {
 	if len(armored) > maxArmor {
 		return nil, fmt.Errorf("the signature has %d bytes, more than the %d allowed", len(armored), maxArmor)
 	}
-	body, ok := strings.CutPrefix(strings.ReplaceAll(armored, "\r\n", "\n"), armorBegin+"\n")
+	body, ok := strings.CutPrefix(armored, armorBegin+"\n")
 	if !ok {
 		return nil, fmt.Errorf("the signature does not begin with %q", armorBegin)
 	}

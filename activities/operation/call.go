@@ -12,6 +12,7 @@ type Route struct {
 	Site     string        // Site whose workers act; empty: the only one.
 	RetryFor time.Duration // How long an activity is tried before the step is held.
 	Summary  string        // What the step does, for Temporal's UI.
+	Step     string        // Id of the step; activities carry it as theirs, so that one in flight is found by it.
 }
 
 type routeKey struct{}
@@ -54,6 +55,7 @@ func Call[Out any](ctx workflow.Context, capability, name string, limit time.Dur
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		TaskQueue:              Queue(capability, route.Site),
 		Summary:                route.Summary,
+		ActivityID:             route.Step,
 		StartToCloseTimeout:    limit,
 		ScheduleToCloseTimeout: route.RetryFor,
 		HeartbeatTimeout:       HeartbeatTimeout,

@@ -23,7 +23,7 @@ type reading func(ctx workflow.Context) []wire.Observation
 // look reads side by side and returns what was seen in the order of the readings.
 func look(ctx workflow.Context, readings ...reading) []wire.Observation {
 	route := operation.RouteOf(ctx)
-	route.RetryFor, route.Summary = min(route.RetryFor, planFor), "plan"
+	route.RetryFor, route.Summary, route.Step = min(route.RetryFor, planFor), "plan", "" // Side by side they cannot share an id.
 	ctx = operation.WithRoute(ctx, route)
 	seen := make([][]wire.Observation, len(readings))
 	group := workflow.NewWaitGroup(ctx)

@@ -93,7 +93,7 @@ func (f *Frame) try(ctx workflow.Context, s Step, st *stepState) error {
 	st.State, st.Started, st.Ended, st.Reason = wire.StepRunning, &now, nil, nil
 	st.Tries++
 	f.show(ctx)
-	result, err := s.Do(f.routed(ctx, s.Title), f.op(s))
+	result, err := s.Do(f.routed(ctx, s), f.op(s))
 	if err != nil {
 		return err
 	}
@@ -111,9 +111,9 @@ func (f *Frame) op(s Step) operation.Op {
 	return operation.Op{Owner: owner, Key: operation.Key{Run: f.in.Run, Step: s.ID, Target: targetName(owner)}}
 }
 
-func (f *Frame) routed(ctx workflow.Context, title string) workflow.Context {
+func (f *Frame) routed(ctx workflow.Context, s Step) workflow.Context {
 	route := operation.RouteOf(ctx)
-	route.Summary, route.Site = title, f.process.Policy().Site
+	route.Summary, route.Step, route.Site = s.Title, s.ID, f.process.Policy().Site
 	return operation.WithRoute(ctx, route)
 }
 
@@ -170,6 +170,9 @@ func (f *Frame) Wait(ctx workflow.Context, g wire.Gate) (decision.Command, error
 		g, _ = f.state.gate(g.ID)
 	}
 	defer f.state.closeGate(g.ID)
+	// A step that waits for a person is not in flight: the run may continue as new meanwhile, and the step waits again.
+	f.running--
+	defer func() { f.running++ }()
 	if g.Deadline == nil {
 		err := workflow.Await(ctx, func() bool { return st.Answer != "" })
 		return st.Answer, err

@@ -49,6 +49,7 @@ func (f *Frame) takeBack(ctx workflow.Context, s Step, st *stepState) {
 	}
 	st.State = wire.StepUndoing
 	f.show(ctx)
+	ctx = f.routed(ctx, s)
 	route := operation.RouteOf(ctx)
 	route.Summary, route.RetryFor = "undo: "+s.Title, min(route.RetryFor, undoFor)
 	if err := s.Undo(operation.WithRoute(ctx, route), f.op(s)); err != nil {

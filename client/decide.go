@@ -1,0 +1,90 @@
+package client
+
+import (
+	"context"
+	"fmt"
+
+	temporal "go.temporal.io/sdk/client"
+
+	"fermata/activities/fault"
+	"fermata/decision"
+	"fermata/wire"
+)
+
+// Decision is what a person wants of a run.
+type Decision struct {
+	WorkflowID string
+	Command    decision.Command
+	Step       string // Of retry and skip; empty if only one step is held.
+	Reason     string
+	// Hash is of the plan that the person was shown, computed by Hash; a run whose gate asks for another refuses.
+	// Empty: whatever the gate asks for, for commands that are not about a plan.
+	Hash string
+}
+
+// Hash computes the hash of a plan from what is shown, so that a person signs what they saw and not what they were told.
+func Hash(p wire.Plan) (string, error) { return p.Hash() }
+
+// Decide signs a command and sends it. The result says whether it counted; an error, that it was not delivered.
+func (c *Client) Decide(ctx context.Context, d Decision, p Person) (wire.DecideResult, error) {
+	progress, err := c.Progress(ctx, d.WorkflowID, "")
+	if err != nil {
+		return wire.DecideResult{}, err
+	}
+	gate, open := progress.Gate(d.Command, d.Step)
+	if !open {
+		return wire.DecideResult{}, fault.New(fault.Conflict, "%s waits for nothing that %q answers: it is %s%s",
+			d.WorkflowID, d.Command, progress.Phase, waits(progress))
+	}
+	signed, err := c.Sign(progress, gate, d, p)
+	if err != nil {
+		return wire.DecideResult{}, err
+	}
+	return c.Send(ctx, d.WorkflowID, signed)
+}
+
+// Sign makes the signed envelope of a decision for a gate, without sending it.
+func (c *Client) Sign(progress wire.Progress, gate wire.Gate, d Decision, p Person) (decision.Signed, error) {
+	hash := d.Hash
+	if hash == "" {
+		hash = gate.Hash
+	}
+	step := ""
+	if d.Command == decision.Retry || d.Command == decision.Skip {
+		step = gate.Step
+	}
+	return c.sign(decision.Envelope{
+		WorkflowID: d.WorkflowID, Run: progress.Run, Gate: gate.ID, Nonce: gate.Nonce,
+		Command: d.Command, Hash: hash, Step: step, Reason: d.Reason,
+	}, p)
+}
+
+// Send delivers a decision that was signed already.
+func (c *Client) Send(ctx context.Context, workflowID string, signed decision.Signed) (wire.DecideResult, error) {
+	e, err := decision.Parse(signed.Envelope)
+	if err != nil {
+		return wire.DecideResult{}, fault.Wrap(fault.Invalid, err, "reading the envelope")
+	}
+	handle, err := c.temporal.UpdateWorkflow(ctx, temporal.UpdateWorkflowOptions{
+		WorkflowID: workflowID, UpdateID: e.ID(), UpdateName: wire.UpdateDecide, Args: []any{wire.Decide{Signed: signed}},
+		WaitForStage: temporal.WorkflowUpdateStageCompleted,
+	})
+	if err != nil {
+		return wire.DecideResult{}, translate(err, "sending the decision")
+	}
+	var result wire.DecideResult
+	if err := handle.Get(ctx, &result); err != nil {
+		return wire.DecideResult{}, translate(err, "sending the decision")
+	}
+	return result, nil
+}
+
+func waits(p wire.Progress) string {
+	text := ""
+	for _, g := range p.Gates {
+		if g.ID != "run" {
+			text += fmt.Sprintf("; it waits at %q for %v", g.ID, g.Commands)
+		}
+	}
+	return text
+}

@@ -1,0 +1,45 @@
+package client
+
+import (
+	"context"
+	"time"
+
+	failurepb "go.temporal.io/api/failure/v1"
+	temporal "go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+
+	sdk "go.temporal.io/sdk/temporal"
+
+	"fermata/activities/record"
+	"fermata/wire"
+)
+
+// plain reads search attributes, which are never encrypted.
+var plain = converter.GetDefaultDataConverter()
+
+// failure reads a failure of Temporal's with the client's keys.
+func (c *Client) failure(f *failurepb.Failure) error {
+	return sdk.NewDefaultFailureConverter(sdk.DefaultFailureConverterOptions{DataConverter: c.data}).FailureToError(f)
+}
+
+// Records reads what closed runs left, and walks the whole chain if verify is set.
+func (c *Client) Records(ctx context.Context, find record.FindInput, verify bool) (wire.RecordsOutput, error) {
+	return inquire[wire.RecordsOutput](ctx, c, wire.ReadRecords, "records", wire.RecordsInput{Find: find, Verify: verify})
+}
+
+// Check asks every system whether it answers, through the workers that hold its credentials.
+func (c *Client) Check(ctx context.Context, systems []wire.SystemRef) ([]wire.Observation, error) {
+	out, err := inquire[wire.CheckOutput](ctx, c, wire.CheckSystems, "check", wire.CheckInput{Systems: systems})
+	return out.Findings, err
+}
+
+func inquire[Out any](ctx context.Context, c *Client, kind, what string, in any) (Out, error) {
+	var out Out
+	handle, err := c.temporal.ExecuteWorkflow(ctx, temporal.StartWorkflowOptions{
+		ID: wire.InquiryWorkflowID(what, NewRun()), TaskQueue: wire.Queue, WorkflowExecutionTimeout: 5 * time.Minute,
+	}, kind, in)
+	if err != nil {
+		return out, translate(err, "asking for "+what)
+	}
+	return out, translate(handle.Get(ctx, &out), "asking for "+what)
+}

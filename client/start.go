@@ -1,0 +1,139 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	temporal "go.temporal.io/sdk/client"
+	sdk "go.temporal.io/sdk/temporal"
+	"golang.org/x/crypto/ssh"
+
+	"fermata/activities/fault"
+	"fermata/decision"
+	"fermata/spec"
+	"fermata/wire"
+)
+
+// Person signs: who it is, and the key.
+type Person struct {
+	Name   string // Principal in allowed_signers.
+	Signer ssh.Signer
+}
+
+// Request is something to plan or to start.
+type Request struct {
+	kind       string
+	workflowID string
+	owner      string
+	site       string
+	document   json.RawMessage
+	summary    string
+}
+
+// Provision asks for a server.
+func Provision(s *spec.Server) (Request, error) {
+	document, err := marshal(s)
+	return Request{
+		kind: wire.ProvisionServer, workflowID: wire.ServerWorkflowID(s.Metadata.Name), owner: s.Owner(), site: s.Metadata.Site,
+		document: document, summary: "Provision " + s.Metadata.Name,
+	}, err
+}
+
+// Decommission asks to take a server out of service and keep it for the grace period.
+func Decommission(name string, grace time.Duration) (Request, error) {
+	document, err := marshal(wire.Decommission{Kind: wire.DecommissionKind, Name: name, Grace: int64(grace / time.Second)})
+	return Request{
+		kind: wire.DecommissionServer, workflowID: wire.ServerWorkflowID(name), owner: "server/" + name,
+		document: document, summary: "Decommission " + name,
+	}, err
+}
+
+// WorkflowID is the id that the run will have: the lock on its target.
+func (r Request) WorkflowID() string { return r.workflowID }
+
+// Started names a run.
+type Started struct {
+	WorkflowID string `json:"workflow_id"`
+	Run        string `json:"run"`          // ULID.
+	RunID      string `json:"temporal_run"` // Temporal's own id of the first execution.
+}
+
+// Plan asks what the request would do. Nothing is changed.
+func (c *Client) Plan(ctx context.Context, r Request) (wire.Preview, error) {
+	run := NewRun()
+	handle, err := c.temporal.ExecuteWorkflow(ctx, temporal.StartWorkflowOptions{
+		ID: wire.InquiryWorkflowID("plan/"+r.owner, run), TaskQueue: wire.Queue,
+		WorkflowExecutionTimeout: 10 * time.Minute, StaticSummary: "Plan: " + r.summary,
+	}, wire.PlanServer, wire.PlanInput{Run: run, Document: r.document})
+	if err != nil {
+		return wire.Preview{}, translate(err, "asking for a plan")
+	}
+	var preview wire.Preview
+	if err := handle.Get(ctx, &preview); err != nil {
+		return wire.Preview{}, translate(err, "planning")
+	}
+	return preview, nil
+}
+
+// Start signs the request and starts the run. Faults: Conflict if a run holds the target (the text says which).
+func (c *Client) Start(ctx context.Context, r Request, p Person) (Started, error) {
+	run := NewRun()
+	hash, err := decision.Hash(r.document)
+	if err != nil {
+		return Started{}, fmt.Errorf("hashing the document: %w", err)
+	}
+	signed, err := c.sign(decision.Envelope{
+		WorkflowID: r.workflowID, Run: run, Gate: decision.StartGate, Nonce: decision.NewNonce(), Command: decision.Start, Hash: hash,
+	}, p)
+	if err != nil {
+		return Started{}, err
+	}
+	handle, err := c.temporal.ExecuteWorkflow(ctx, temporal.StartWorkflowOptions{
+		ID: r.workflowID, TaskQueue: wire.Queue, StaticSummary: r.summary, EnableEagerStart: true,
+		WorkflowIDConflictPolicy:                 enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
+		WorkflowIDReusePolicy:                    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+		WorkflowExecutionErrorWhenAlreadyStarted: true,
+		TypedSearchAttributes: sdk.NewSearchAttributes(
+			wire.AttributeKind.ValueSet(r.kind), wire.AttributeTarget.ValueSet(r.owner), wire.AttributeKey.ValueSet(run),
+			wire.AttributeSite.ValueSet(r.site), wire.AttributeState.ValueSet(string(wire.Planning)),
+		),
+	}, r.kind, wire.StartInput{Run: run, Document: r.document, Start: signed})
+	if err != nil {
+		return Started{}, c.held(ctx, r, translate(err, "starting "+r.summary))
+	}
+	return Started{WorkflowID: r.workflowID, Run: run, RunID: handle.GetRunID()}, nil
+}
+
+// held says who holds a target that is busy.
+func (c *Client) held(ctx context.Context, r Request, err error) error {
+	if !fault.Is(err, fault.Conflict) {
+		return err
+	}
+	p, progressErr := c.Progress(ctx, r.workflowID, "")
+	if progressErr != nil {
+		return fault.New(fault.Conflict, "%s is busy with another run: see `fermata show %s`", r.owner, r.workflowID)
+	}
+	return fault.New(fault.Conflict, "%s is busy: %s asked for by %s is %s (run %s). Wait for it (--wait), or stop it with `fermata cancel %s`",
+		r.owner, p.Kind, p.Requester, p.Phase, p.Run, r.workflowID)
+}
+
+// sign completes the envelope and signs it.
+func (c *Client) sign(e decision.Envelope, p Person) (decision.Signed, error) {
+	if p.Name == "" || p.Signer == nil {
+		return decision.Signed{}, fault.New(fault.Unauthorized, "this command must be signed: name yourself (--as) and your SSH key (--key), or load it into ssh-agent")
+	}
+	now := time.Now().UTC().Truncate(time.Second)
+	e.Version, e.Cluster, e.Namespace, e.Person = decision.Version, c.cluster, c.namespace, p.Name
+	e.Issued, e.Expires = now, now.Add(lifetime)
+	signed, err := decision.Sign(e, p.Signer)
+	if err != nil {
+		return signed, fmt.Errorf("signing %q as %s: %w", e.Command, p.Name, err)
+	}
+	return signed, nil
+}
+
+// lifetime is how long a signed command may travel.
+const lifetime = 15 * time.Minute
