@@ -5,6 +5,7 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,6 +29,7 @@ type Options struct {
 	ConfigFile string              // That file; empty: where Temporal's own tools look.
 	Address    string              // host:port; overrides the profile.
 	Namespace  string              // Overrides the profile.
+	TLS        *tls.Config         // Overrides the profile; nil: as the profile says.
 	Keys       *encryption.Keyring // Payloads and failures; nil: clear text.
 	Log        *slog.Logger
 }
@@ -73,6 +75,9 @@ func (o Options) temporal() (temporal.Options, error) {
 	}
 	if options.Namespace == "" {
 		options.Namespace = "default"
+	}
+	if o.TLS != nil {
+		options.ConnectionOptions.TLS = o.TLS
 	}
 	if o.Log != nil {
 		options.Logger = log.NewStructuredLogger(o.Log)

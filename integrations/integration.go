@@ -28,6 +28,9 @@ type System interface {
 type Integration struct {
 	// Type is the word in the configuration: "vsphere".
 	Type string
+	// Serves names the capabilities whose ports its systems implement: a worker that serves none of them does not open
+	// them, and so never holds their credentials.
+	Serves []string
 	// Open reads the vendor's part of the configuration and prepares the system. It does not connect: a system that is
 	// down at start does not keep the worker from serving the others. Faults: Invalid for a bad configuration.
 	Open func(ctx context.Context, env Environment, sys config.System) (System, error)

@@ -47,3 +47,11 @@ func ServerWorkflowID(name string) string { return "server/" + name }
 func InquiryWorkflowID(what, unique string) string {
 	return "inquiry/" + strings.Trim(what, "/") + "/" + unique
 }
+
+// Attributes are all search attributes, for those who register them.
+func Attributes() []temporal.SearchAttributeKey {
+	return []temporal.SearchAttributeKey{
+		AttributeKind, AttributeTarget, AttributeState, AttributeSite, AttributeRequester, AttributeKey,
+		AttributeHeldSteps, AttributeWaitingFor,
+	}
+}

@@ -1,0 +1,123 @@
+// Package config is how an installation is described: which Temporal it uses, which keys seal what it stores, whose
+// decisions count, where secrets and records are, and which systems its workers reach.
+//
+// Load reads the description strictly and reports all that is wrong with it with file, line and column. The package
+// opens none of the files that a description names and talks to no system. A description holds no secret, only
+// references.
+package config
+
+import (
+	"path/filepath"
+
+	"go.yaml.in/yaml/v3"
+
+	"fermata/activities/secret"
+	"fermata/spec"
+)
+
+// Kind is the kind of the document that describes an installation.
+const Kind = "Installation"
+
+// Installation is one installation of Fermata: its workers and the people at its command line share a description.
+type Installation struct {
+	Name       string     `yaml:"-"` // metadata.name: the cluster that signed envelopes are bound to.
+	Temporal   Temporal   `yaml:"temporal"`
+	Encryption Encryption `yaml:"encryption"`
+	Decisions  Decisions  `yaml:"decisions"`
+	Secrets    Secrets    `yaml:"secrets"`
+	Records    Records    `yaml:"records"`
+	Systems    []System   `yaml:"systems,omitempty"`
+}
+
+// Temporal says how the Temporal frontend is reached: by a profile of Temporal's own TOML file, by an address, or by a
+// profile whose address is replaced.
+type Temporal struct {
+	Profile    string `yaml:"profile,omitempty"`
+	ConfigFile string `yaml:"configFile,omitempty"` // The TOML file; empty: where Temporal's tools look for it.
+	Address    string `yaml:"address,omitempty"`    // host:port.
+	Namespace  string `yaml:"namespace,omitempty"`
+	TLS        TLS    `yaml:"tls,omitempty"`
+}
+
+// TLS are the files of a mutual TLS connection, PEM.
+type TLS struct {
+	CA         string `yaml:"ca,omitempty"`         // Certificates that the server's must come from.
+	Cert       string `yaml:"cert,omitempty"`       // The client's certificate; goes with Key.
+	Key        string `yaml:"key,omitempty"`        // The client's private key; goes with Cert.
+	ServerName string `yaml:"serverName,omitempty"` // Name in the server's certificate, if it is not the address's host.
+}
+
+// Encryption names the keys that payloads and failures are sealed with.
+type Encryption struct {
+	Active string `yaml:"active"` // ID of the key that seals. All keys open.
+	Keys   []Key  `yaml:"keys"`
+}
+
+// Key is one key, by reference.
+type Key struct {
+	ID     string     `yaml:"id"`
+	Secret secret.Ref `yaml:"secret"`
+}
+
+// Decisions says whose signed commands count.
+type Decisions struct {
+	AllowedSigners string `yaml:"allowedSigners"`    // OpenSSH allowed_signers file.
+	Revoked        string `yaml:"revoked,omitempty"` // File of revoked keys.
+	// May lists, for a command, the patterns of those who may give it. A command that is not listed may be given by
+	// every allowed signer.
+	May map[string][]string `yaml:"may,omitempty"`
+	// MaxAge is how old a signed command may be, 24h if absent.
+	MaxAge spec.Duration `yaml:"maxAge,omitempty"`
+}
+
+// Secrets are the providers that references name: secret://file/…, secret://env/…, secret://age/….
+type Secrets struct {
+	File *SecretFolder `yaml:"file,omitempty"`
+	Env  *SecretEnv    `yaml:"env,omitempty"`
+	Age  *SecretAge    `yaml:"age,omitempty"`
+}
+
+// SecretFolder is a folder with a file for each secret.
+type SecretFolder struct {
+	Folder string `yaml:"folder"`
+}
+
+// SecretEnv is the worker's environment.
+type SecretEnv struct {
+	Prefix string `yaml:"prefix"` // Only variables that begin with it are read.
+}
+
+// SecretAge is a file of secrets, encrypted with age.
+type SecretAge struct {
+	File     string `yaml:"file"`
+	Identity string `yaml:"identity"` // File with the identity that opens it.
+}
+
+// Records says where records of runs go.
+type Records struct {
+	Folder string `yaml:"folder"`
+}
+
+// System is one system that workers reach: a vCenter, a load balancer, the guests.
+type System struct {
+	Name   string    `yaml:"name"`             // Unique; specs choose the system by it.
+	Type   string    `yaml:"type"`             // The integration: "vsphere".
+	Site   string    `yaml:"site,omitempty"`   // Only workers of this site reach it; empty: the only site.
+	Config yaml.Node `yaml:"config,omitempty"` // The integration's part; Decode reads it.
+
+	file string // File that the description was read from.
+	path string // Where Config stands in it.
+	// providers are the secret providers that the installation has; nil: not known.
+	providers map[string]bool
+}
+
+// Resolve returns path relative to the file that describes the installation, as all paths in it are. An empty path stays
+// empty.
+func (s System) Resolve(path string) string { return relativeTo(s.file, path) }
+
+func relativeTo(file, path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(filepath.Dir(file), path)
+}

@@ -1,0 +1,71 @@
+// Package providers opens what an installation's description names: the secret providers, and the keys that seal
+// payloads. Workers and the command line both need them.
+package providers
+
+import (
+	"context"
+	"fmt"
+
+	"fermata/activities/secret"
+	"fermata/config"
+	"fermata/encryption"
+	"fermata/integrations/agesecret"
+	"fermata/integrations/envsecret"
+	"fermata/integrations/filesecret"
+)
+
+// Open opens the secret providers that are configured.
+func Open(cfg *config.Installation) (secret.Providers, error) {
+	open := secret.Providers{}
+	add := func(name string, p secret.Provider, err error) error {
+		if err != nil {
+			return fmt.Errorf("opening secret provider %q: %w", name, err)
+		}
+		open[name] = p
+		return nil
+	}
+	if c := cfg.Secrets.Env; c != nil {
+		p, err := envsecret.New(envsecret.Config{Prefix: c.Prefix})
+		if err := add("env", p, err); err != nil {
+			return nil, err
+		}
+	}
+	if c := cfg.Secrets.File; c != nil {
+		p, err := filesecret.New(filesecret.Config{Folder: c.Folder})
+		if err := add("file", p, err); err != nil {
+			return nil, err
+		}
+	}
+	if c := cfg.Secrets.Age; c != nil {
+		p, err := agesecret.New(agesecret.Config{File: c.File, Identity: c.Identity})
+		if err := add("age", p, err); err != nil {
+			return nil, err
+		}
+	}
+	return open, nil
+}
+
+// Keyring reads the keys that seal payloads and failures. The active one seals; all of them open.
+func Keyring(ctx context.Context, cfg *config.Installation, secrets secret.Resolver) (*encryption.Keyring, error) {
+	var active encryption.Key
+	var older []encryption.Key
+	for _, k := range cfg.Encryption.Keys {
+		value, err := secrets.Resolve(ctx, k.Secret)
+		if err != nil {
+			return nil, fmt.Errorf("reading encryption key %q: %w", k.ID, err)
+		}
+		key, err := encryption.ParseKey(value.Text())
+		if err != nil {
+			return nil, fmt.Errorf("reading encryption key %q: %w", k.ID, err)
+		}
+		switch {
+		case key.ID != k.ID:
+			return nil, fmt.Errorf("reading encryption key %q: the secret holds key %q", k.ID, key.ID)
+		case k.ID == cfg.Encryption.Active:
+			active = key
+		default:
+			older = append(older, key)
+		}
+	}
+	return encryption.NewKeyring(active, older...)
+}

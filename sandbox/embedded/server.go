@@ -1,0 +1,163 @@
+// Package embedded runs Temporal and its web UI inside this process, on a SQLite file.
+//
+// It is made for a laptop and for tests: one node, one shard, no TLS, bound to loopback. State survives a restart and a
+// SIGKILL; a file that another version of the server made is refused, never upgraded or deleted.
+package embedded
+
+import (
+	"fmt"
+	"net"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"go.temporal.io/server/common/authorization"
+	"go.temporal.io/server/common/cluster"
+	"go.temporal.io/server/common/config"
+	"go.temporal.io/server/common/dynamicconfig"
+	"go.temporal.io/server/common/log"
+	"go.temporal.io/server/common/membership/static"
+	"go.temporal.io/server/common/primitives"
+	"go.temporal.io/server/temporal"
+)
+
+// Options say where Temporal keeps its state and listens.
+type Options struct {
+	Folder    string        // Holds the database and the server's log.
+	Port      int           // Of the frontend, on 127.0.0.1; 0: any free one.
+	Namespace string        // Made if it is not there.
+	Retention time.Duration // How long closed histories are kept.
+}
+
+// Server is a Temporal server in this process.
+type Server struct {
+	server temporal.Server
+	port   int
+}
+
+const host = "127.0.0.1"
+
+// Start starts Temporal and returns when its frontend answers.
+func Start(o Options) (*Server, error) {
+	ports, err := choosePorts(o.Port)
+	if err != nil {
+		return nil, err
+	}
+	database, err := prepareDatabase(o)
+	if err != nil {
+		return nil, err
+	}
+	logger := log.NewZapLogger(log.BuildZapLogger(log.Config{Level: "warn", OutputFile: filepath.Join(o.Folder, "temporal.log")}))
+	server, err := temporal.NewServer(
+		temporal.WithConfig(serverConfig(ports, database)),
+		temporal.ForServices(temporal.DefaultServices),
+		temporal.WithStaticHosts(ports.hosts()),
+		temporal.WithLogger(logger),
+		temporal.WithAuthorizer(authorization.NewNoopAuthorizer()),
+		temporal.WithDynamicConfigClient(dynamicConfig()),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("preparing Temporal: %w", err)
+	}
+	if err := server.Start(); err != nil {
+		return nil, fmt.Errorf("starting Temporal: %w", err)
+	}
+	return &Server{server: server, port: ports.frontend}, nil
+}
+
+// Address is the frontend's host:port.
+func (s *Server) Address() string { return address(s.port) }
+
+// Stop stops Temporal. Clients and workers must have stopped before.
+func (s *Server) Stop() error { return s.server.Stop() }
+
+func address(port int) string { return net.JoinHostPort(host, strconv.Itoa(port)) }
+
+type ports struct{ frontend, history, matching, worker, membership int }
+
+// choosePorts takes free ports; a frontend port that was asked for must be free.
+func choosePorts(frontend int) (ports, error) {
+	var listeners []net.Listener
+	defer func() {
+		for _, l := range listeners {
+			_ = l.Close()
+		}
+	}()
+	choose := func(port int) (int, error) {
+		l, err := net.Listen("tcp", address(port))
+		if err != nil {
+			return 0, fmt.Errorf("port %d for Temporal is taken: stop what uses it, or choose another with --temporal-port: %w", port, err)
+		}
+		listeners = append(listeners, l)
+		return l.Addr().(*net.TCPAddr).Port, nil
+	}
+	var p ports
+	var err error
+	for _, want := range []struct {
+		into *int
+		port int
+	}{{&p.frontend, frontend}, {&p.history, 0}, {&p.matching, 0}, {&p.worker, 0}, {&p.membership, 0}} {
+		if *want.into, err = choose(want.port); err != nil {
+			return p, err
+		}
+	}
+	return p, nil
+}
+
+func (p ports) hosts() map[primitives.ServiceName]static.Hosts {
+	return map[primitives.ServiceName]static.Hosts{
+		primitives.FrontendService: static.SingleLocalHost(address(p.frontend)),
+		primitives.HistoryService:  static.SingleLocalHost(address(p.history)),
+		primitives.MatchingService: static.SingleLocalHost(address(p.matching)),
+		primitives.WorkerService:   static.SingleLocalHost(address(p.worker)),
+	}
+}
+
+func serverConfig(p ports, database *config.SQL) *config.Config {
+	service := func(port int) config.Service {
+		return config.Service{RPC: config.RPC{GRPCPort: port, BindOnIP: host}}
+	}
+	c := &config.Config{
+		Persistence: config.Persistence{
+			DefaultStore: store, VisibilityStore: store, NumHistoryShards: 1,
+			DataStores: map[string]config.DataStore{store: {SQL: database}},
+		},
+		ClusterMetadata: &cluster.Config{
+			FailoverVersionIncrement: 10, MasterClusterName: clusterName, CurrentClusterName: clusterName,
+			ClusterInformation: map[string]cluster.ClusterInformation{
+				clusterName: {Enabled: true, InitialFailoverVersion: 1, RPCAddress: address(p.frontend)},
+			},
+		},
+		DCRedirectionPolicy: config.DCRedirectionPolicy{Policy: "noop"},
+		Services: map[string]config.Service{
+			"frontend": service(p.frontend), "history": service(p.history), "matching": service(p.matching), "worker": service(p.worker),
+		},
+		Archival: config.Archival{
+			History: config.HistoryArchival{State: "disabled"}, Visibility: config.VisibilityArchival{State: "disabled"},
+		},
+		NamespaceDefaults: config.NamespaceDefaults{Archival: config.ArchivalNamespaceDefaults{
+			History:    config.HistoryArchivalNamespaceDefaults{State: "disabled"},
+			Visibility: config.VisibilityArchivalNamespaceDefaults{State: "disabled"},
+		}},
+		PublicClient: config.PublicClient{HostPort: address(p.frontend)},
+	}
+	c.Global.Membership = config.Membership{MaxJoinDuration: 30 * time.Second, BroadcastAddress: host}
+	return c
+}
+
+// dynamicConfig lifts limits that are made for clusters, and closes what Fermata does not use.
+func dynamicConfig() dynamicconfig.StaticClient {
+	const pollsPerSecond = 2000 // The default of 20 costs each sequential step 44 ms on one shard.
+	return dynamicconfig.StaticClient{
+		"history.transferProcessorMaxPollRPS":            pollsPerSecond,
+		"history.timerProcessorMaxPollRPS":               pollsPerSecond,
+		"history.visibilityProcessorMaxPollRPS":          pollsPerSecond,
+		"history.outboundProcessorMaxPollRPS":            pollsPerSecond,
+		"frontend.namespaceRPS.visibility":               1000,
+		"system.forceSearchAttributesCacheRefreshOnRead": true,
+		"matching.enableFairness":                        true,
+		"frontend.WorkflowPauseEnabled":                  true,
+		// Whoever may write to the frontend could start any activity by itself, past every approval.
+		"activity.enableStandalone": false,
+	}
+}

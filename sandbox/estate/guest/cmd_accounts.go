@@ -1,0 +1,367 @@
+package guest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// accountCommands manage users and groups, and tell who one is.
+func accountCommands() map[string]Command {
+	return map[string]Command{
+		"id": id, "whoami": whoami, "groups": whoami, "useradd": useradd, "groupadd": groupadd, "usermod": usermod, "userdel": userdel,
+		"getent": getent, "visudo": visudo,
+	}
+}
+
+// newUser is a user to be made.
+type newUser struct {
+	name, home, shell, gecos string
+	system, makeHome         bool
+	uid                      int    // 0: the next free one.
+	group                    string // Primary group that exists; empty: one of the user's own.
+	groups                   []string
+}
+
+var errExists = errors.New("already exists")
+
+func validName(name string) bool {
+	return regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,30}\$?$`).MatchString(name)
+}
+
+// addUser writes a user to /etc/passwd and /etc/group.
+func (m *Machine) addUser(u newUser) (account, error) {
+	if _, taken := m.lookupUser(u.name); taken {
+		return account{}, errExists
+	}
+	a := account{name: u.name, uid: u.uid, home: u.home, shell: u.shell, gecos: u.gecos}
+	if a.uid == 0 {
+		a.uid = m.freeID("/etc/passwd", u.system)
+	}
+	if u.group != "" {
+		_, gid, ok := m.lookupGroup(u.group)
+		if !ok {
+			return account{}, fmt.Errorf("group '%s' does not exist", u.group)
+		}
+		a.gid = gid
+	} else {
+		gid, err := m.addGroup(u.name, a.uid, u.system)
+		if err != nil {
+			return account{}, err
+		}
+		a.gid = gid
+	}
+	line := fmt.Sprintf("%s:x:%d:%d:%s:%s:%s\n", a.name, a.uid, a.gid, a.gecos, a.home, a.shell)
+	if err := m.appendLine("/etc/passwd", line); err != nil {
+		return account{}, err
+	}
+	for _, group := range u.groups {
+		if err := m.joinGroup(a.name, group); err != nil {
+			return account{}, err
+		}
+	}
+	if !u.makeHome {
+		return a, nil
+	}
+	v := m.files.as(root)
+	if err := v.mkdirAll(a.home, 0o755); err != nil {
+		return account{}, err
+	}
+	return a, v.chown(a.home, a.uid, a.gid)
+}
+
+func (m *Machine) addGroup(name string, wanted int, system bool) (int, error) {
+	if _, _, taken := m.lookupGroup(name); taken {
+		return 0, fmt.Errorf("group %s exists - if you want to add this user to that group, use -g", name)
+	}
+	gid := wanted
+	if _, _, taken := m.lookupGroup(strconv.Itoa(gid)); taken || gid == 0 {
+		gid = m.freeID("/etc/group", system)
+	}
+	return gid, m.appendLine("/etc/group", fmt.Sprintf("%s:x:%d:\n", name, gid))
+}
+
+// freeID is the next number: system accounts count down from 999, others up from 1000.
+func (m *Machine) freeID(file string, system bool) int {
+	taken := map[int]bool{}
+	for _, f := range m.records(file, 3) {
+		if n, err := strconv.Atoi(f[2]); err == nil {
+			taken[n] = true
+		}
+	}
+	n, step := 1000, 1
+	if system {
+		n, step = 999, -1
+	}
+	for taken[n] {
+		n += step
+	}
+	return n
+}
+
+func (m *Machine) appendLine(file, line string) error {
+	v := m.files.as(root)
+	data, err := v.readFile(file)
+	if err != nil {
+		return err
+	}
+	return v.writeFile(file, append(data, line...), 0o644)
+}
+
+// editLines changes the fields of each line of a file; nil drops the line.
+func (m *Machine) editLines(file string, change func([]string) []string) error {
+	v := m.files.as(root)
+	data, err := v.readFile(file)
+	if err != nil {
+		return err
+	}
+	var kept []string
+	for _, line := range lines(data) {
+		if fields := change(strings.Split(line, ":")); fields != nil {
+			kept = append(kept, strings.Join(fields, ":"))
+		}
+	}
+	return v.writeFile(file, []byte(strings.Join(kept, "\n")+"\n"), 0o644)
+}
+
+func (m *Machine) joinGroup(user, group string) error {
+	if _, _, ok := m.lookupGroup(group); !ok {
+		return fmt.Errorf("group '%s' does not exist", group)
+	}
+	return m.editLines("/etc/group", func(f []string) []string {
+		if len(f) == 4 && f[0] == group && !listed(f[3], user) {
+			f[3] = strings.TrimPrefix(f[3]+","+user, ",")
+		}
+		return f
+	})
+}
+
+func useradd(_ context.Context, c Call) int {
+	f, err := getopt(c.Args[1:], "r system U user-group N no-user-group d: home-dir: m create-home M no-create-home s: shell: g: gid: G: groups: u: uid: c: comment:")
+	if err != nil || len(f.args) != 1 {
+		return c.Fail(2, "%v", errors.Join(err, errors.New("Usage: useradd [options] LOGIN"))) //nolint:staticcheck // Its own words.
+	}
+	u := newUser{
+		name: f.args[0], system: f.has("r", "system"), home: cmpOr(f.value("d", "home-dir"), "/home/"+f.args[0]), shell: cmpOr(f.value("s", "shell"), "/bin/sh"),
+		gecos: f.value("c", "comment"), group: f.value("g", "gid"), makeHome: f.has("m", "create-home") && !f.has("M", "no-create-home"),
+	}
+	if f.has("G", "groups") {
+		u.groups = strings.Split(f.value("G", "groups"), ",")
+	}
+	if f.has("N", "no-user-group") && u.group == "" {
+		u.group = "users"
+	}
+	if text := f.value("u", "uid"); text != "" {
+		if u.uid, err = strconv.Atoi(text); err != nil || u.uid < 1 {
+			return c.Fail(3, "invalid user ID '%s'", text)
+		}
+	}
+	switch {
+	case !c.Root():
+		return c.Fail(1, "Permission denied.\nuseradd: cannot lock /etc/passwd; try again later.")
+	case !validName(u.name):
+		return c.Fail(3, "invalid user name '%s': use --badname to ignore", u.name)
+	case strings.ContainsAny(u.home+u.shell+u.gecos, ":\n") || !path.IsAbs(u.home):
+		return c.Fail(3, "invalid home directory or comment")
+	}
+	for _, group := range append(slices.Clone(u.groups), u.group) {
+		if _, _, ok := c.Machine.lookupGroup(group); group != "" && !ok {
+			return c.Fail(6, "group '%s' does not exist", group)
+		}
+	}
+	_, err = c.Machine.addUser(u)
+	switch {
+	case errors.Is(err, errExists):
+		return c.Fail(9, "user '%s' already exists", u.name)
+	case err != nil:
+		return c.Fail(9, "%s", reason(err))
+	}
+	return 0
+}
+
+func groupadd(_ context.Context, c Call) int {
+	f, err := getopt(c.Args[1:], "r system f force g: gid:")
+	if err != nil || len(f.args) != 1 {
+		return c.Fail(2, "Usage: groupadd [options] GROUP")
+	}
+	gid, _ := strconv.Atoi(f.value("g", "gid"))
+	switch _, _, taken := c.Machine.lookupGroup(f.args[0]); {
+	case !c.Root():
+		return c.Fail(10, "Permission denied.\ngroupadd: cannot lock /etc/group; try again later.")
+	case !validName(f.args[0]):
+		return c.Fail(3, "'%s' is not a valid group name", f.args[0])
+	case taken && f.has("f", "force"):
+		return 0
+	case taken:
+		return c.Fail(9, "group '%s' already exists", f.args[0])
+	}
+	if _, err := c.Machine.addGroup(f.args[0], gid, f.has("r", "system")); err != nil {
+		return c.Fail(10, "%s", reason(err))
+	}
+	return 0
+}
+
+func usermod(_ context.Context, c Call) int {
+	f, err := getopt(c.Args[1:], "a append G: groups: s: shell: d: home: L lock U unlock c: comment:")
+	if err != nil || len(f.args) != 1 {
+		return c.Fail(2, "Usage: usermod [options] LOGIN")
+	}
+	name := f.args[0]
+	if _, ok := c.Machine.lookupUser(name); !ok {
+		return c.Fail(6, "user '%s' does not exist", name)
+	}
+	if !c.Root() {
+		return c.Fail(1, "Permission denied.\nusermod: cannot lock /etc/passwd; try again later.")
+	}
+	for group := range strings.SplitSeq(f.value("G", "groups"), ",") {
+		if group == "" {
+			continue
+		}
+		if err := c.Machine.joinGroup(name, group); err != nil {
+			return c.Fail(6, "%s", reason(err))
+		}
+	}
+	err = c.Machine.editLines("/etc/passwd", func(fields []string) []string {
+		if len(fields) == 7 && fields[0] == name {
+			fields[4], fields[5], fields[6] = cmpOr(f.value("c", "comment"), fields[4]), cmpOr(f.value("d", "home"), fields[5]), cmpOr(f.value("s", "shell"), fields[6])
+		}
+		return fields
+	})
+	if err != nil {
+		return c.Fail(1, "%s", reason(err))
+	}
+	return 0
+}
+
+func userdel(_ context.Context, c Call) int {
+	f, err := getopt(c.Args[1:], "r remove f")
+	if err != nil || len(f.args) != 1 {
+		return c.Fail(2, "Usage: userdel [options] LOGIN")
+	}
+	a, ok := c.Machine.lookupUser(f.args[0])
+	switch {
+	case !c.Root():
+		return c.Fail(1, "Permission denied.\nuserdel: cannot lock /etc/passwd; try again later.")
+	case !ok:
+		return c.Fail(6, "user '%s' does not exist", f.args[0])
+	}
+	drop := func(fields []string) []string {
+		if fields[0] == a.name {
+			return nil
+		}
+		return fields
+	}
+	if err := errors.Join(c.Machine.editLines("/etc/passwd", drop), c.Machine.editLines("/etc/group", drop)); err != nil {
+		return c.Fail(1, "%s", reason(err))
+	}
+	if f.has("r", "remove") {
+		if err := c.files().removeAll(a.home); err != nil {
+			return c.Fail(12, "error removing directory %s", a.home)
+		}
+	}
+	return 0
+}
+
+func getent(_ context.Context, c Call) int {
+	if len(c.Args) < 2 {
+		return c.Fail(1, "wrong number of arguments")
+	}
+	file, ok := map[string]string{"passwd": "/etc/passwd", "group": "/etc/group"}[c.Args[1]]
+	if c.Args[1] == "hosts" && len(c.Args) == 3 {
+		addr, err := c.Machine.resolve(c.Args[2])
+		if err != nil {
+			return 2
+		}
+		c.Print("%-15s %s\n", addr, c.Args[2])
+		return 0
+	}
+	if !ok {
+		return c.Fail(1, "Unknown database: %s", c.Args[1])
+	}
+	code := 0
+	records := c.Machine.records(file, 4)
+	if len(c.Args) == 2 {
+		for _, fields := range records {
+			c.Print("%s\n", strings.Join(fields, ":"))
+		}
+	}
+	for _, key := range c.Args[2:] {
+		i := slices.IndexFunc(records, func(fields []string) bool { return fields[0] == key || fields[2] == key })
+		if i < 0 {
+			code = 2
+			continue
+		}
+		c.Print("%s\n", strings.Join(records[i], ":"))
+	}
+	return code
+}
+
+func id(_ context.Context, c Call) int {
+	f, err := getopt(c.Args[1:], "u user g group G groups n name")
+	if err != nil {
+		return c.usage(1, err)
+	}
+	a := c.Machine.account(c.User)
+	if len(f.args) > 0 {
+		var ok bool
+		if a, ok = c.Machine.lookupUser(f.args[0]); !ok {
+			return c.Fail(1, "‘%s’: no such user", f.args[0])
+		}
+	}
+	gids := append([]int{a.gid}, a.groups...)
+	var named, both []string
+	for _, gid := range slices.Compact(gids) {
+		named = append(named, c.Machine.groupName(gid))
+		both = append(both, fmt.Sprintf("%d(%s)", gid, c.Machine.groupName(gid)))
+	}
+	switch byName := f.has("n", "name"); {
+	case f.has("u", "user") && byName:
+		c.Print("%s\n", a.name)
+	case f.has("u", "user"):
+		c.Print("%d\n", a.uid)
+	case f.has("g", "group") && byName:
+		c.Print("%s\n", named[0])
+	case f.has("g", "group"):
+		c.Print("%d\n", a.gid)
+	case f.has("G", "groups"):
+		c.Print("%s\n", strings.Join(named, " "))
+	default:
+		c.Print("uid=%d(%s) gid=%d(%s) groups=%s\n", a.uid, a.name, a.gid, named[0], strings.Join(both, ","))
+	}
+	return 0
+}
+
+func whoami(ctx context.Context, c Call) int {
+	if path.Base(c.Args[0]) == "groups" {
+		c.Args = append([]string{"id", "-Gn"}, c.Args[1:]...)
+		return id(ctx, c)
+	}
+	c.Print("%s\n", c.User)
+	return 0
+}
+
+// visudo is visudo -c: whether rules can be read.
+func visudo(_ context.Context, c Call) int {
+	f, err := getopt(c.Args[1:], "c f: q s")
+	if err != nil || !f.has("c") {
+		return c.Fail(1, "only -c is supported here")
+	}
+	file := cmpOr(f.value("f"), "/etc/sudoers")
+	data, err := c.ReadFile(file)
+	if err != nil {
+		return c.Fail(1, "unable to open %s: %s", file, reason(err))
+	}
+	for n, line := range lines(data) {
+		text := strings.TrimSpace(line)
+		if text != "" && text[0] != '#' && text[0] != '@' && !strings.HasPrefix(text, "Defaults") && !strings.Contains(text, "=") {
+			return c.Fail(1, "%s:%d: syntax error", file, n+1)
+		}
+	}
+	c.Print("%s: parsed OK\n", file)
+	return 0
+}

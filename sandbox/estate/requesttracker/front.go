@@ -1,0 +1,155 @@
+package requesttracker
+
+import (
+	"bytes"
+	"crypto/subtle"
+	"encoding/json"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// ThrottleNext answers the next n requests with 429, as a proxy before RT does.
+func (s *Server) ThrottleNext(n int) { s.mu.Lock(); defer s.mu.Unlock(); s.throttle = n }
+
+func (s *Server) throttled() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.throttle == 0 {
+		return false
+	}
+	s.throttle--
+	return true
+}
+
+// trouble applies the faults: refusals before a request acts, lost answers after it acted.
+func (s *Server) trouble(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.options.Faults.Refuse(r.Context()) {
+			fail(w, http.StatusServiceUnavailable, "Service Unavailable")
+			return
+		}
+		if s.throttled() {
+			w.Header().Set("Retry-After", "7")
+			fail(w, http.StatusTooManyRequests, "Too Many Requests")
+			return
+		}
+		if r.Method == http.MethodGet || r.Method == http.MethodHead {
+			next.ServeHTTP(w, r)
+			return
+		}
+		held := &heldAnswer{header: w.Header(), status: http.StatusOK}
+		next.ServeHTTP(held, r)
+		if held.status < 300 && s.options.Faults.Lose() {
+			panic(http.ErrAbortHandler) // The connection is closed without an answer.
+		}
+		w.WriteHeader(held.status)
+		_, _ = w.Write(held.body.Bytes())
+	})
+}
+
+// heldAnswer keeps an answer until it is known whether it is sent.
+type heldAnswer struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (h *heldAnswer) Header() http.Header         { return h.header }
+func (h *heldAnswer) WriteHeader(status int)      { h.status = status }
+func (h *heldAnswer) Write(b []byte) (int, error) { return h.body.Write(b) }
+
+func (s *Server) routes() http.Handler {
+	rest := http.NewServeMux()
+	for pattern, handle := range map[string]func(*Server, User, http.ResponseWriter, *http.Request){
+		"GET /REST/2.0/rt":                      (*Server).getVersion,
+		"GET /REST/2.0/queue/{name}":            (*Server).getQueue,
+		"GET /REST/2.0/queues/all":              (*Server).getQueues,
+		"GET /REST/2.0/tickets":                 (*Server).getTickets,
+		"POST /REST/2.0/ticket":                 (*Server).postTicket,
+		"GET /REST/2.0/ticket/{id}":             (*Server).getTicket,
+		"PUT /REST/2.0/ticket/{id}":             (*Server).putTicket,
+		"GET /REST/2.0/ticket/{id}/history":     (*Server).getHistory,
+		"POST /REST/2.0/ticket/{id}/comment":    (*Server).postMessage,
+		"POST /REST/2.0/ticket/{id}/correspond": (*Server).postMessage,
+	} {
+		rest.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			user, _ := s.user(r)
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			handle(s, user, w, r)
+		})
+	}
+	all := http.NewServeMux()
+	all.HandleFunc("/REST/2.0/", func(w http.ResponseWriter, r *http.Request) {
+		if _, ok := s.user(r); !ok {
+			fail(w, http.StatusUnauthorized, "Unauthorized")
+			return
+		}
+		if _, pattern := rest.Handler(r); pattern == "" {
+			fail(w, http.StatusNotFound, "Not Found")
+			return
+		}
+		rest.ServeHTTP(w, r)
+	})
+	all.HandleFunc("GET /Ticket/Display.html", s.displayTicket)
+	all.HandleFunc("GET /{$}", s.displayList)
+	return all
+}
+
+var tokenForm = regexp.MustCompile(`(?i)^token (.*)$`)
+
+func (s *Server) user(r *http.Request) (User, bool) {
+	m := tokenForm.FindStringSubmatch(r.Header.Get("Authorization"))
+	if m == nil {
+		return User{}, false
+	}
+	for _, user := range s.options.Users {
+		if subtle.ConstantTimeCompare([]byte(user.Token), []byte(m[1])) == 1 {
+			return user, true
+		}
+	}
+	return User{}, false
+}
+
+// body reads a JSON object, or answers as RT does.
+func body(w http.ResponseWriter, r *http.Request) (map[string]any, bool) {
+	if !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
+		fail(w, http.StatusUnsupportedMediaType, "Unsupported Media Type")
+		return nil, false
+	}
+	var value any
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 16<<20)).Decode(&value); err != nil {
+		fail(w, http.StatusBadRequest, "JSON parse error: "+err.Error()+"\n")
+		return nil, false
+	}
+	object, ok := value.(map[string]any)
+	if !ok {
+		fail(w, http.StatusBadRequest, "JSON object must be a HASH")
+	}
+	return object, ok
+}
+
+func fail(w http.ResponseWriter, status int, message string) {
+	answer(w, status, map[string]string{"message": message})
+}
+
+func answer(w http.ResponseWriter, status int, value any) {
+	text, err := json.Marshal(value)
+	if err != nil {
+		status, text = http.StatusInternalServerError, []byte(`{"message":"Internal Server Error"}`)
+	}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(text)
+}
+
+// number reads a parameter as RT does: what is no number counts as absent.
+func number(r *http.Request, name string, otherwise, largest int) int {
+	n, err := strconv.Atoi(r.URL.Query().Get(name))
+	if err != nil || n < 1 {
+		return otherwise
+	}
+	return min(n, largest)
+}

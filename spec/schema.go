@@ -1,0 +1,162 @@
+package spec
+
+import (
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"reflect"
+	"strings"
+
+	"fermata/spec/document"
+)
+
+// SchemaID names the JSON Schema of a Server.
+const SchemaID = "urn:fermata:schema:v1:server"
+
+// source is where the fields' descriptions are: the comments that developers read are those that editors show.
+//
+//go:embed server.go
+var source string
+
+// schema is the part of JSON Schema 2020-12 that Schema uses, in the order that it is written.
+type schema struct {
+	Schema        string     `json:"$schema,omitempty"`
+	ID            string     `json:"$id,omitempty"`
+	Title         string     `json:"title,omitempty"`
+	Description   string     `json:"description,omitempty"`
+	Type          string     `json:"type,omitempty"`
+	Const         string     `json:"const,omitempty"`
+	Enum          []string   `json:"enum,omitempty"`
+	Default       any        `json:"default,omitempty"`
+	Pattern       string     `json:"pattern,omitempty"`
+	MinLength     int        `json:"minLength,omitempty"`
+	MaxLength     int        `json:"maxLength,omitempty"`
+	Minimum       *int       `json:"minimum,omitempty"`
+	Maximum       *int       `json:"maximum,omitempty"`
+	MinItems      int        `json:"minItems,omitempty"`
+	UniqueItems   bool       `json:"uniqueItems,omitempty"`
+	Items         *schema    `json:"items,omitempty"`
+	Required      []string   `json:"required,omitempty"`
+	Properties    properties `json:"properties,omitempty"`
+	PropertyNames *schema    `json:"propertyNames,omitempty"`
+	Additional    any        `json:"additionalProperties,omitempty"` // false, or a schema.
+	OneOf         []*schema  `json:"oneOf,omitempty"`
+}
+
+type property struct {
+	name   string
+	schema *schema
+}
+
+// properties keep the order of the Go type.
+type properties []property
+
+// MarshalJSON writes an object in the list's order.
+func (p properties) MarshalJSON() ([]byte, error) {
+	var out strings.Builder
+	out.WriteByte('{')
+	for i, property := range p {
+		if i > 0 {
+			out.WriteByte(',')
+		}
+		value, err := json.Marshal(property.schema)
+		if err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(&out, "%q:%s", property.name, value)
+	}
+	out.WriteByte('}')
+	return []byte(out.String()), nil
+}
+
+// Schema returns the JSON Schema (2020-12) of a Server, for editors and other tools. Whatever Parse accepts is valid;
+// what spans several fields, such as a gateway outside its network, only Parse refuses.
+func Schema() ([]byte, error) {
+	comments, err := descriptions()
+	if err != nil {
+		return nil, fmt.Errorf("reading the fields' descriptions: %w", err)
+	}
+	for name := range constraints {
+		if _, ok := comments[name]; !ok {
+			return nil, fmt.Errorf("writing the schema: the constraint of %s belongs to no field", name)
+		}
+	}
+	root := comments.object(reflect.TypeFor[Server]())
+	root.Schema = "https://json-schema.org/draft/2020-12/schema"
+	root.ID = SchemaID
+	root.Title = "Fermata Server"
+	root.Description = comments["Server"]
+	return json.MarshalIndent(root, "", "  ")
+}
+
+// commentary holds the comments of types ("Volume") and fields ("Volume.Size").
+type commentary map[string]string
+
+func descriptions() (commentary, error) {
+	file, err := parser.ParseFile(token.NewFileSet(), "server.go", source, parser.ParseComments)
+	if err != nil {
+		return nil, err
+	}
+	comments := commentary{}
+	for _, declaration := range file.Decls {
+		general, ok := declaration.(*ast.GenDecl)
+		if !ok || general.Tok != token.TYPE {
+			continue
+		}
+		for _, spec := range general.Specs {
+			named := spec.(*ast.TypeSpec)
+			comments[named.Name.Name] = line(general.Doc.Text())
+			structure, ok := named.Type.(*ast.StructType)
+			if !ok {
+				continue
+			}
+			for _, field := range structure.Fields.List {
+				comments[named.Name.Name+"."+field.Names[0].Name] = line(field.Doc.Text() + field.Comment.Text())
+			}
+		}
+	}
+	return comments, nil
+}
+
+func line(text string) string { return strings.Join(strings.Fields(text), " ") }
+
+func (c commentary) object(t reflect.Type) *schema {
+	object := &schema{Type: "object", Additional: false, OneOf: alternatives[t.Name()]}
+	for _, field := range document.Fields(t) {
+		inGo := t.FieldByIndex(field.Index)
+		name := t.Name() + "." + inGo.Name
+		value := c.value(inGo.Type)
+		constrain(name, value)
+		value.Description = c[name]
+		object.Properties = append(object.Properties, property{field.Name, value})
+		if !field.Optional {
+			object.Required = append(object.Required, field.Name)
+		}
+	}
+	return object
+}
+
+func (c commentary) value(t reflect.Type) *schema {
+	switch {
+	case t == reflect.TypeFor[Size]():
+		return &schema{Type: "string", Pattern: sizePattern}
+	case t == reflect.TypeFor[Duration]():
+		return &schema{Type: "string", Pattern: durationPattern}
+	case t.Kind() == reflect.Pointer:
+		return c.value(t.Elem())
+	case t.Kind() == reflect.Struct:
+		return c.object(t)
+	case t.Kind() == reflect.Slice:
+		return &schema{Type: "array", Items: c.value(t.Elem())}
+	case t.Kind() == reflect.Map:
+		return &schema{Type: "object", PropertyNames: &schema{Pattern: labelKeyForm.pattern}, Additional: c.value(t.Elem())}
+	case t.Kind() == reflect.Bool:
+		return &schema{Type: "boolean"}
+	case t.Kind() == reflect.Int:
+		return &schema{Type: "integer"}
+	}
+	return &schema{Type: "string", MinLength: 1}
+}

@@ -1,0 +1,113 @@
+package spec
+
+// constraint is what a field's type does not say. Parse checks the same, with the same forms and bounds.
+type constraint struct {
+	form      form // Of the value; of each value in a list.
+	constant  string
+	enum      []string
+	value     any // What the field is if absent.
+	low, high int // Of a number, where high is not 0.
+	longest   int
+	empty     bool // Empty text is allowed.
+	some      bool // A list has at least one value.
+	unique    bool // A list has no value twice.
+}
+
+var constraints = map[string]constraint{
+	"Server.APIVersion":          {constant: APIVersion},
+	"Server.Kind":                {constant: KindServer},
+	"Metadata.Name":              {form: labelForm},
+	"Metadata.Environment":       {form: labelForm},
+	"Metadata.Site":              {form: labelForm},
+	"Compute.System":             {form: labelForm},
+	"Compute.CPUs":               {low: 1, high: maxCPUs},
+	"Compute.Customization":      {enum: []string{CloudInit, VMware}},
+	"Compute.Annotation":         {empty: true},
+	"Compute.Tags":               {form: tagForm, unique: true},
+	"Network.Address":            {form: addrForm},
+	"Network.Gateway":            {form: ipForm},
+	"Network.Nameservers":        {form: ipForm, unique: true},
+	"Network.Domain":             {form: domainForm, longest: 253},
+	"Access.System":              {form: labelForm},
+	"Access.User":                {form: userForm},
+	"Access.Port":                {low: 1, high: 65535, value: DefaultSSHPort},
+	"Access.UserData":            {longest: maxUserData},
+	"Volume.Name":                {form: labelForm},
+	"Volume.Filesystem":          {enum: []string{"ext4", "xfs"}, value: DefaultFilesystem},
+	"Volume.Mount":               {form: mountForm},
+	"Volume.Owner":               {form: ownerForm, value: DefaultOwner},
+	"Volume.Mode":                {form: modeForm, value: DefaultMountMode},
+	"OS.Timezone":                {form: timezoneForm},
+	"OS.Packages":                {form: packageForm, unique: true},
+	"User.Name":                  {form: userForm},
+	"User.Home":                  {form: pathForm},
+	"User.Shell":                 {form: pathForm, value: DefaultShell},
+	"File.Path":                  {form: pathForm},
+	"File.Content":               {empty: true},
+	"File.Secret":                {form: secretForm},
+	"File.Owner":                 {form: ownerForm, value: DefaultOwner},
+	"File.Mode":                  {form: modeForm},
+	"Service.Name":               {form: serviceForm},
+	"Service.Enabled":            {value: true},
+	"Service.State":              {enum: []string{StateRunning, StateStopped}, value: StateRunning},
+	"Application.Service":        {form: serviceForm},
+	"Package.Name":               {form: nameForm},
+	"Package.Version":            {form: versionForm},
+	"Repository.URI":             {form: urlForm},
+	"Repository.Suite":           {form: suiteForm},
+	"Repository.Components":      {form: componentForm},
+	"Archive.URL":                {form: urlForm},
+	"Archive.SHA256":             {form: sha256Form},
+	"Archive.Into":               {form: mountForm},
+	"Health.Port":                {low: 1, high: 65535},
+	"Health.Path":                {form: pathOfURL, value: DefaultHealthPath},
+	"Health.Status":              {low: 100, high: 599, value: DefaultHealthStatus},
+	"Rule.Name":                  {form: ruleForm},
+	"Rule.System":                {form: labelForm},
+	"Rule.From":                  {form: addrForm, some: true, unique: true},
+	"Rule.Protocol":              {enum: []string{"tcp", "udp"}, value: DefaultProtocol},
+	"Rule.Port":                  {low: 1, high: 65535},
+	"LoadBalancer.System":        {form: labelForm},
+	"LoadBalancer.Backend":       {form: backendForm},
+	"LoadBalancer.Port":          {low: 1, high: 65535},
+	"LoadBalancer.Weight":        {low: 1, high: 256, value: DefaultWeight},
+	"LoadBalancer.Verify":        {form: urlForm},
+	"Ticket.System":              {form: labelForm},
+	"Ticket.Subject":             {longest: 200},
+	"RunPolicy.OnFailure":        {enum: []string{OnFailureHold, OnFailureUndo}, value: OnFailureHold},
+	"RunPolicy.ApprovalDeadline": {value: "72h"},
+	"RunPolicy.RetryFor":         {value: "1h"},
+	"RunPolicy.Grace":            {value: "168h"},
+}
+
+// alternatives are the types of which exactly one of two fields is given.
+var alternatives = map[string][]*schema{
+	"File":        {{Required: []string{"content"}}, {Required: []string{"secret"}}},
+	"Application": {{Required: []string{"package"}}, {Required: []string{"archive"}}},
+}
+
+func constrain(name string, value *schema) {
+	rule, ok := constraints[name]
+	if !ok {
+		return
+	}
+	leaf := value
+	if value.Items != nil {
+		leaf = value.Items
+		value.UniqueItems = rule.unique
+		if rule.some {
+			value.MinItems = 1
+		}
+	}
+	if rule.form.pattern != "" {
+		leaf.Pattern = rule.form.pattern
+	}
+	if rule.high != 0 {
+		leaf.Minimum, leaf.Maximum = &rule.low, &rule.high
+	}
+	if rule.empty {
+		leaf.MinLength = 0
+	}
+	leaf.MaxLength = rule.longest
+	value.Const, value.Enum, value.Default = rule.constant, rule.enum, rule.value
+}

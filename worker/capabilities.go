@@ -1,0 +1,67 @@
+package worker
+
+import (
+	"fermata/activities/compute"
+	"fermata/activities/firewall"
+	"fermata/activities/guest"
+	"fermata/activities/loadbalancer"
+	"fermata/activities/probe"
+	"fermata/activities/record"
+	"fermata/activities/secret"
+	"fermata/activities/ticketing"
+)
+
+// registrar names activities and their functions on a queue.
+type registrar func(name string, activity any)
+
+// activitySet is the activities of one capability.
+type activitySet interface {
+	Register(register func(name string, activity any))
+}
+
+// capability finds its port among the systems that a worker opened.
+type capability struct {
+	name string
+	// bind returns the activities for the systems that implement the port, and their names; nil where none does.
+	bind func(systems map[string]any, secrets secret.Resolver) (activitySet, []string)
+}
+
+// capabilities are those that Fermata comes with. Records are bound apart: an installation has one store.
+func capabilities() []capability {
+	return []capability{
+		{compute.Capability, binding(func(s map[string]compute.Platform, _ secret.Resolver) activitySet { return compute.NewActivities(s) })},
+		{guest.Capability, binding(func(s map[string]guest.Access, r secret.Resolver) activitySet { return guest.NewActivities(s, r) })},
+		{firewall.Capability, binding(func(s map[string]firewall.Firewall, _ secret.Resolver) activitySet { return firewall.NewActivities(s) })},
+		{loadbalancer.Capability, binding(func(s map[string]loadbalancer.Balancer, _ secret.Resolver) activitySet {
+			return loadbalancer.NewActivities(s)
+		})},
+		{ticketing.Capability, binding(func(s map[string]ticketing.Desk, _ secret.Resolver) activitySet { return ticketing.NewActivities(s) })},
+		{probe.Capability, binding(func(s map[string]probe.Prober, _ secret.Resolver) activitySet { return probe.NewActivities(s) })},
+	}
+}
+
+// Capabilities names what a worker can serve beside workflows.
+func Capabilities() []string {
+	names := []string{record.Capability}
+	for _, c := range capabilities() {
+		names = append(names, c.name)
+	}
+	return names
+}
+
+func binding[P any](make func(map[string]P, secret.Resolver) activitySet) func(map[string]any, secret.Resolver) (activitySet, []string) {
+	return func(systems map[string]any, secrets secret.Resolver) (activitySet, []string) {
+		found := map[string]P{}
+		var names []string
+		for name, s := range systems {
+			if port, ok := s.(P); ok {
+				found[name] = port
+				names = append(names, name)
+			}
+		}
+		if len(found) == 0 {
+			return nil, nil
+		}
+		return make(found, secrets), names
+	}
+}

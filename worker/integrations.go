@@ -1,0 +1,23 @@
+package worker
+
+import (
+	"fermata/integrations"
+	"fermata/integrations/haproxy"
+	"fermata/integrations/http"
+	"fermata/integrations/linux"
+	"fermata/integrations/nftables"
+	"fermata/integrations/requesttracker"
+	"fermata/integrations/vsphere"
+)
+
+// builtIn are the integrations that Fermata comes with. Others are added with WithIntegration.
+func builtIn() []integrations.Integration {
+	return []integrations.Integration{
+		haproxy.Integration(),
+		http.Integration(),
+		linux.Integration(),
+		nftables.Integration(),
+		requesttracker.Integration(),
+		vsphere.Integration(),
+	}
+}
