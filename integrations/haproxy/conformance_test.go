@@ -163,8 +163,12 @@ func judge(file string) map[string]loadbalancer.State {
 }
 
 func (b *bed) runtime() map[string]loadbalancer.State {
+	return judgeStates(b.balancer.Do("show servers state web"))
+}
+
+func judgeStates(listing string) map[string]loadbalancer.State {
 	states := map[string]loadbalancer.State{}
-	for _, line := range strings.Split(b.balancer.Do("show servers state web"), "\n") {
+	for _, line := range strings.Split(listing, "\n") {
 		fields := strings.Fields(line)
 		if len(fields) < 10 || fields[0] == "#" {
 			continue

@@ -23,7 +23,7 @@ const Type = "haproxy"
 
 // Integration opens balancers of type "haproxy".
 func Integration() integrations.Integration {
-	return integrations.Integration{Type: Type, Open: open}
+	return integrations.Integration{Type: Type, Serves: []string{loadbalancer.Capability}, Open: open}
 }
 
 func open(_ context.Context, env integrations.Environment, sys config.System) (integrations.System, error) {

@@ -90,7 +90,7 @@ func (b *Balancer) change(ctx context.Context, edit func(*document) (bool, error
 	case <-ctx.Done():
 		return fault.Wrap(fault.Unavailable, ctx.Err(), "waiting for a turn at "+b.cfg.File)
 	}
-	for range races {
+	for race := range races {
 		d, old, err := b.document(ctx)
 		if err != nil {
 			return err
@@ -103,7 +103,7 @@ func (b *Balancer) change(ctx context.Context, edit func(*document) (bool, error
 		if !errors.Is(err, errMoved) {
 			return err
 		}
-		if err := pause(ctx, rand.N(20*time.Millisecond)); err != nil { //nolint:gosec // Spreads writers; no secret.
+		if err := pause(ctx, backoff(race)); err != nil {
 			return err
 		}
 	}
@@ -147,6 +147,11 @@ func (b *Balancer) verdict(result sshx.Result, text string) error {
 		return fault.New(fault.Unauthorized, "writing %s: %s: the account needs to write the file and its folder", b.cfg.File, text)
 	}
 	return fault.New(fault.Unavailable, "writing %s (%d): %s; nothing was changed", b.cfg.File, result.Exit, text)
+}
+
+// backoff spreads writers: the longer the contest, the fewer take part at a time.
+func backoff(race int) time.Duration {
+	return rand.N(min(time.Duration(race+1)*20*time.Millisecond, time.Second)) //nolint:gosec // No secret.
 }
 
 func digest(data []byte) string {

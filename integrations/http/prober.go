@@ -48,7 +48,7 @@ const DefaultTimeout = 10 * time.Second
 
 // Integration returns the integration.
 func Integration() integrations.Integration {
-	return integrations.Integration{Type: Type, Open: open}
+	return integrations.Integration{Type: Type, Serves: []string{probe.Capability}, Open: open}
 }
 
 func open(_ context.Context, env integrations.Environment, sys config.System) (integrations.System, error) {

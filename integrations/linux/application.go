@@ -65,15 +65,7 @@ func (m *machine) serviceOf(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	if pending && hasSystemd { // A package or an archive may have brought another unit.
-		if err := m.must(ctx, "reading units again", `exec systemctl daemon-reload`); err != nil {
-			return err
-		}
-	}
-	if err := m.service(ctx, managerOf(hasSystemd), name, true, true, pending); err != nil || !pending {
-		return err
-	}
-	return m.forgetRestart(ctx, name)
+	return m.service(ctx, managerOf(hasSystemd), name, true, true, pending)
 }
 
 var (

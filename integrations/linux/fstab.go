@@ -105,6 +105,9 @@ if [ -n "$3" ]; then chmod "$3" "$1"; fi
 
 func (v *volume) mount(ctx context.Context, d *disk) error {
 	want := v.request.Volume
+	if ready, err := v.isReady(ctx, d); err != nil || ready {
+		return err
+	}
 	r, err := v.change(ctx, nil, mountScript, want.Mount, want.Owner, want.Mode)
 	if err != nil {
 		return fault.Wrap(fault.KindOf(err), err, "mounting "+want.Mount)
@@ -120,4 +123,22 @@ func (v *volume) mount(ctx context.Context, d *disk) error {
 		return fault.New(fault.Conflict, "%s on %s is %q, expected %s (%s)", want.Mount, v.host.Name, source, d.device, d.link)
 	}
 	return nil
+}
+
+// isReady reports whether the disk is mounted with the owner and mode wanted.
+func (v *volume) isReady(ctx context.Context, d *disk) (bool, error) {
+	want := v.request.Volume
+	source, err := v.mounted(ctx)
+	if err != nil || source != d.device {
+		return false, err
+	}
+	out, err := v.output(ctx, "looking at "+want.Mount, `exec stat -c '%a %U %G' "$1"`, want.Mount)
+	if err != nil {
+		return false, err
+	}
+	fields := strings.Fields(out)
+	user, group, _ := strings.Cut(want.Owner, ":")
+	return len(fields) == 3 &&
+		(want.Mode == "" || strings.TrimLeft(want.Mode, "0") == fields[0]) &&
+		(user == "" || user == fields[1]) && (group == "" || group == fields[2]), nil
 }

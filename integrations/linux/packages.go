@@ -15,9 +15,11 @@ const (
   echo
 done
 `
-	updateScript  = `exec apt-get -q -y -o DPkg::Lock::Timeout=120 -o APT::Update::Error-Mode=any update`
-	installScript = `exec apt-get -q -y -o DPkg::Lock::Timeout=120 -o Dpkg::Options::=--force-confdef ` +
-		`-o Dpkg::Options::=--force-confold --no-remove install "$@"`
+	// One script, and so one lock: nothing comes between the lists that are read and what is installed from them.
+	installScript = `apt-get -q -y -o DPkg::Lock::Timeout=120 -o APT::Update::Error-Mode=any update || exit
+exec apt-get -q -y -o DPkg::Lock::Timeout=120 -o Dpkg::Options::=--force-confdef ` +
+		`-o Dpkg::Options::=--force-confold --no-remove install "$@"
+`
 )
 
 // packages installs those that are not there: "name" in any version, "name=version" in exactly that one.
@@ -27,9 +29,6 @@ func (m *machine) packages(ctx context.Context, wanted []string) error {
 	}
 	lacking, err := m.lacking(ctx, wanted)
 	if err != nil || len(lacking) == 0 {
-		return err
-	}
-	if err := m.apt(ctx, "reading the package lists", updateScript); err != nil {
 		return err
 	}
 	m.said.Say("installing " + strings.Join(lacking, ", "))

@@ -13,11 +13,16 @@ import (
 type manager struct {
 	// look prints two words, enabled or disabled, running or stopped; its status is noInput for no such service.
 	look string
-	// act takes a verb and a name: enable, disable, start, stop, restart.
+	// act takes a verb (enable, disable, start, stop, restart), a name, and the file that says that the service has not
+	// seen a change yet, or "".
 	act string
 	// why tells what a service that does not run says.
 	why string
 }
+
+// forget stands in the same script as the start, so that an answer that is lost does not start it twice.
+const forget = `if [ -n "$3" ]; then rm -f "$3"; fi
+`
 
 var systemd = manager{
 	look: `enabled=$(systemctl is-enabled "$1" 2>/dev/null || true)
@@ -31,7 +36,9 @@ active=$(systemctl is-active "$1" 2>/dev/null || true)
 case "$active" in active|reloading) active=running ;; activating) ;; *) active=stopped ;; esac
 echo "$enabled $active"
 `,
-	act: `exec systemctl "$1" "$2"`,
+	act: `case "$1" in start|restart) systemctl daemon-reload || exit ;; esac
+systemctl "$1" "$2" || exit
+` + forget,
 	why: `systemctl status --no-pager --lines=10 "$1" 2>&1 || true`,
 }
 
@@ -46,11 +53,11 @@ if service "$1" status >/dev/null 2>&1; then active=running; fi
 echo "$enabled $active"
 `,
 	act: `case "$1" in
-  enable) update-rc.d "$2" defaults && exec update-rc.d "$2" enable ;;
-  disable) exec update-rc.d "$2" disable ;;
-  *) exec service "$2" "$1" ;;
+  enable) update-rc.d "$2" defaults && update-rc.d "$2" enable || exit ;;
+  disable) update-rc.d "$2" disable || exit ;;
+  *) service "$2" "$1" || exit ;;
 esac
-`,
+` + forget,
 	why: `service "$1" status 2>&1 || true`,
 }
 
@@ -79,7 +86,7 @@ func (m *machine) service(ctx context.Context, by manager, name string, enabled,
 		return err
 	}
 	if isEnabled != enabled {
-		if err := m.act(ctx, by, map[bool]string{true: "enable", false: "disable"}[enabled], name); err != nil {
+		if err := m.act(ctx, by, map[bool]string{true: "enable", false: "disable"}[enabled], name, ""); err != nil {
 			return err
 		}
 	}
@@ -94,7 +101,11 @@ func (m *machine) service(ctx context.Context, by manager, name string, enabled,
 	default:
 		return nil
 	}
-	if err := m.act(ctx, by, verb, name); err != nil {
+	pending := ""
+	if restart {
+		pending = pendingFile(name)
+	}
+	if err := m.act(ctx, by, verb, name, pending); err != nil {
 		return err
 	}
 	if _, isRunning, err = m.look(ctx, by, name); err != nil {
@@ -129,8 +140,8 @@ func (m *machine) look(ctx context.Context, by manager, name string) (enabled, r
 	return words[0] == "enabled", words[1] == "running", nil
 }
 
-func (m *machine) act(ctx context.Context, by manager, verb, name string) error {
-	r, err := m.change(ctx, nil, by.act, verb, name)
+func (m *machine) act(ctx context.Context, by manager, verb, name, pending string) error {
+	r, err := m.change(ctx, nil, by.act, verb, name, pending)
 	if err != nil {
 		return fault.Wrap(fault.KindOf(err), err, verb+" service "+name)
 	}
@@ -157,15 +168,14 @@ func (m *machine) rememberRestart(ctx context.Context, service string) error {
 	if service == "" {
 		return nil
 	}
+	if noted, err := m.restartPending(ctx, service); err != nil || noted {
+		return err
+	}
 	return m.must(ctx, "noting that "+service+" must restart", `set -eu
 mkdir -p /var/lib/fermata
 printf '' > "$1"
 sync
 `, pendingFile(service))
-}
-
-func (m *machine) forgetRestart(ctx context.Context, service string) error {
-	return m.must(ctx, "noting that "+service+" was restarted", `exec rm -f "$1"`, pendingFile(service))
 }
 
 func (m *machine) restartPending(ctx context.Context, service string) (bool, error) {

@@ -49,7 +49,19 @@ func (f folder) interrupt(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(string(f), ".tmp-1234"), []byte(`{"sequence":3,"previ`), 0o600))
 }
 
+// takeDown makes the folder read-only. Root writes to such a folder all the same, so that a file stands in its place.
 func (f folder) takeDown(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		require.NoError(t, os.MkdirAll(string(f), 0o700))
+		require.NoError(t, os.Chmod(string(f), 0o500))
+		t.Cleanup(func() { _ = os.Chmod(string(f), 0o700) })
+		return
+	}
+	f.replaceByFile(t)
+}
+
+func (f folder) replaceByFile(t *testing.T) {
 	t.Helper()
 	require.NoError(t, os.MkdirAll(filepath.Dir(string(f)), 0o700))
 	require.NoError(t, os.WriteFile(string(f), nil, 0o600))

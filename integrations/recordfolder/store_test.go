@@ -1,6 +1,7 @@
 package recordfolder_test
 
 import (
+	"context"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -8,8 +9,6 @@ import (
 
 	"github.com/gofrs/flock"
 	"github.com/stretchr/testify/require"
-
-	"context"
 
 	"fermata/activities/fault"
 	"fermata/activities/record"
@@ -151,7 +150,7 @@ func TestWaitsForTheLockOnlyAsLongAsTheContext(t *testing.T) {
 func TestAdviceForFolderThatIsAFile(t *testing.T) {
 	t.Parallel()
 	f, store := setup(t)
-	f.takeDown(t)
+	f.replaceByFile(t)
 	err := store.Check(t.Context())
 	require.True(t, fault.Is(err, fault.Unavailable))
 	require.ErrorContains(t, err, "a file stands where the folder should be")

@@ -22,7 +22,7 @@ const Type = "requesttracker"
 
 // Integration opens Request Trackers.
 func Integration() integrations.Integration {
-	return integrations.Integration{Type: Type, Open: open}
+	return integrations.Integration{Type: Type, Serves: []string{ticketing.Capability}, Open: open}
 }
 
 func open(_ context.Context, env integrations.Environment, sys config.System) (integrations.System, error) {

@@ -20,6 +20,7 @@ const fresh = 2 * time.Second
 
 // Conn is a connection that is logged in to one host. It is safe for concurrent use.
 type Conn struct {
+	pool    *Pool
 	client  *ssh.Client
 	target  Target
 	timeout time.Duration // Of a liveness check.
@@ -33,9 +34,10 @@ type Conn struct {
 	last time.Time // When it was used last.
 }
 
-func newConn(client *ssh.Client, target Target, cfg Config) *Conn {
+func newConn(pool *Pool, client *ssh.Client, target Target) *Conn {
+	cfg := pool.cfg
 	c := &Conn{
-		client: client, target: target, timeout: cfg.Keepalive,
+		pool: pool, client: client, target: target, timeout: cfg.Keepalive,
 		slots: make(chan struct{}, maxSessions), done: make(chan struct{}), last: time.Now(),
 	}
 	go func() {

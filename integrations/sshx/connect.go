@@ -37,7 +37,7 @@ func (p *Pool) connect(ctx context.Context, target Target) (*Conn, error) {
 	if err != nil {
 		return nil, connectFault(err, trusted, target, signer)
 	}
-	return newConn(client, target, p.cfg), nil
+	return newConn(p, client, target), nil
 }
 
 // handshake ends with ctx: a connection through a jump host knows no deadlines, so it is closed instead.

@@ -58,6 +58,28 @@ func TestLostConnectionIsDialledAgain(t *testing.T) {
 	}, 5*time.Second, 5*time.Millisecond)
 }
 
+func TestCommandOnALostConnectionConnectsAnew(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	conn, err := b.pool.Client(t.Context(), sshx.Target{})
+	require.NoError(t, err)
+	b.server.cut()
+	r, err := conn.Run(t.Context(), sshx.Command{Argv: []string{"args", "x"}})
+	require.NoError(t, err)
+	require.Equal(t, "\"x\"\n", string(r.Stdout))
+	require.Len(t, b.server.heard(), 1)
+}
+
+func TestCommandOnALostConnectionOfAHostThatIsDown(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	conn, err := b.pool.Client(t.Context(), sshx.Target{})
+	require.NoError(t, err)
+	b.server.stop()
+	_, err = conn.Run(t.Context(), sshx.Command{Argv: []string{"args", "x"}})
+	require.True(t, fault.Is(err, fault.Unavailable), "%v", err)
+}
+
 func TestKeepaliveDropsAConnectionThatIsSilent(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

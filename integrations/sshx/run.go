@@ -17,17 +17,27 @@ import (
 // successor by Lock.
 //
 // Faults: Unavailable if the command was not started, or its Lock stayed taken; Ambiguous if it was started and how it
-// ended is not known; Unauthorized if the host runs no commands for this account, or sudo refuses; Invalid for a command
-// that cannot be written down.
+// ended is not known; Unauthorized if sudo refuses; Invalid for a command that cannot be written down.
 func (c *Conn) Run(ctx context.Context, cmd Command) (Result, error) {
 	line, err := cmd.line(c.target.User == "root")
 	if err != nil {
 		return Result{}, fault.Wrap(fault.Invalid, err, "running a command on "+c.target.Address)
 	}
+	on := c
 	session, release, err := c.session(ctx)
+	if err != nil && c.gone() && ctx.Err() == nil { // It was lost since it was used last. Nothing was sent: connect anew, once.
+		if on, err = c.pool.Client(ctx, c.target); err == nil {
+			session, release, err = on.session(ctx)
+		}
+	}
 	if err != nil {
 		return Result{}, err
 	}
+	return on.start(ctx, session, release, line, cmd)
+}
+
+// start runs the line in the session and gives both up.
+func (c *Conn) start(ctx context.Context, session *ssh.Session, release func(), line string, cmd Command) (Result, error) {
 	if err := ctx.Err(); err != nil {
 		release()
 		return Result{}, fault.Wrap(fault.Unavailable, err, "running a command on "+c.target.Address)
@@ -131,7 +141,7 @@ func (c *Conn) execute(session *ssh.Session, line string, stdin io.Reader) (Resu
 func (c *Conn) startFault(err error) error {
 	// The library's text repeats the command line.
 	if strings.HasPrefix(err.Error(), "ssh: command ") {
-		return fault.New(fault.Unauthorized, "%s lets %q run no commands", c.target.Address, c.target.User)
+		return fault.New(fault.Unavailable, "%s starts no command for %q", c.target.Address, c.target.User)
 	}
 	return fault.Wrap(fault.Ambiguous, err, "the connection to "+c.target.Address+" was lost while a command started")
 }

@@ -38,7 +38,7 @@ func (d *Driver) clone(ctx context.Context, op operation.Op, r compute.Request, 
 	if err != nil {
 		return nil, err
 	}
-	_, err = d.run(ctx, p, "cloning machine "+r.Name, func() (types.ManagedObjectReference, error) {
+	_, err = d.run(ctx, p, "cloning machine "+r.Name, func(ctx context.Context) (types.ManagedObjectReference, error) {
 		return taskOf(object.NewVirtualMachine(client, template.Self).Clone(ctx, object.NewFolder(client, folder.ref), r.Name, *request))
 	})
 	if err != nil {

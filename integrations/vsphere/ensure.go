@@ -190,7 +190,7 @@ func (d *Driver) reconfigure(ctx context.Context, m *vm, change types.VirtualMac
 	if err != nil {
 		return err
 	}
-	_, err = d.run(ctx, p, doing, func() (types.ManagedObjectReference, error) {
+	_, err = d.run(ctx, p, doing, func(ctx context.Context) (types.ManagedObjectReference, error) {
 		return taskOf(object.NewVirtualMachine(client, m.Self).Reconfigure(ctx, change))
 	})
 	return err

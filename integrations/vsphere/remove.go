@@ -70,7 +70,7 @@ func (d *Driver) destroy(ctx context.Context, m *vm, p operation.Progress) error
 	if err != nil {
 		return err
 	}
-	_, err = d.run(ctx, p, "destroying machine "+m.Name, func() (types.ManagedObjectReference, error) {
+	_, err = d.run(ctx, p, "destroying machine "+m.Name, func(ctx context.Context) (types.ManagedObjectReference, error) {
 		return taskOf(object.NewVirtualMachine(client, m.Self).Destroy(ctx))
 	})
 	if err != nil && !is[*types.ManagedObjectNotFound](err) {
@@ -91,7 +91,7 @@ func (d *Driver) powerOff(ctx context.Context, m *vm, p operation.Progress) erro
 	if err != nil {
 		return err
 	}
-	_, err = d.run(ctx, p, "powering off machine "+m.Name, func() (types.ManagedObjectReference, error) {
+	_, err = d.run(ctx, p, "powering off machine "+m.Name, func(ctx context.Context) (types.ManagedObjectReference, error) {
 		return taskOf(object.NewVirtualMachine(client, m.Self).PowerOff(ctx))
 	})
 	if state, ok := as[*types.InvalidPowerState](err); ok && state.ExistingState == types.VirtualMachinePowerStatePoweredOff {

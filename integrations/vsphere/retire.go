@@ -115,7 +115,7 @@ func (d *Driver) rename(ctx context.Context, m *vm, name string, p operation.Pro
 	if err != nil {
 		return err
 	}
-	_, err = d.run(ctx, p, "renaming machine "+m.Name+" to "+name, func() (types.ManagedObjectReference, error) {
+	_, err = d.run(ctx, p, "renaming machine "+m.Name+" to "+name, func(ctx context.Context) (types.ManagedObjectReference, error) {
 		return taskOf(object.NewVirtualMachine(client, m.Self).Rename(ctx, name))
 	})
 	if is[*types.DuplicateName](err) {

@@ -39,7 +39,7 @@ func (d *Driver) powerOn(ctx context.Context, m *vm, p operation.Progress) error
 	if err != nil {
 		return err
 	}
-	_, err = d.run(ctx, p, "powering on machine "+m.Name, func() (types.ManagedObjectReference, error) {
+	_, err = d.run(ctx, p, "powering on machine "+m.Name, func(ctx context.Context) (types.ManagedObjectReference, error) {
 		return taskOf(object.NewVirtualMachine(client, m.Self).PowerOn(ctx))
 	})
 	if state, ok := as[*types.InvalidPowerState](err); ok && state.ExistingState == types.VirtualMachinePowerStatePoweredOn {

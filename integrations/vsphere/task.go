@@ -16,6 +16,7 @@ import (
 
 const (
 	watchSeconds = 30               // One round of waiting for changes; a dead connection is noticed after it.
+	callTimeout  = time.Minute      // For a call that starts a task; vCenter answers it at once.
 	graceAfter   = 30 * time.Second // To cancel a task or tidy up after the attempt's own time is over.
 )
 
@@ -106,9 +107,8 @@ func (d *Driver) await(ctx context.Context, ref types.ManagedObjectReference, p 
 	if connectErr != nil {
 		return nil, errors.Join(ctx.Err(), connectErr)
 	}
-	if info != nil && info.Cancelable {
-		_, _ = methods.CancelTask(after, client, &types.CancelTask{This: ref}) // A task that just ended refuses it.
-	}
+	// A task that cannot be cancelled, or has just ended, refuses it: then its end is waited for.
+	_, _ = methods.CancelTask(after, client, &types.CancelTask{This: ref})
 	info, endErr := d.taskEnd(after, ref, p, what)
 	if endErr != nil {
 		return info, fmt.Errorf("%w (%w)", ctx.Err(), endErr)
@@ -159,12 +159,15 @@ func (d *Driver) attach(ctx context.Context, p operation.Progress) error {
 	return reading(err, "waiting for the task of an earlier attempt")
 }
 
-// run starts a task, notes it before it waits, and waits.
-func (d *Driver) run(ctx context.Context, p operation.Progress, doing string, start func() (types.ManagedObjectReference, error)) (*types.TaskInfo, error) {
+// run starts a task, notes it before it waits, and waits. The call that starts it is not cut off when ctx ends: only who
+// knows the task can cancel it.
+func (d *Driver) run(ctx context.Context, p operation.Progress, doing string, start func(context.Context) (types.ManagedObjectReference, error)) (*types.TaskInfo, error) {
 	if err := stopped(ctx, doing); err != nil {
 		return nil, err
 	}
-	ref, err := start()
+	whole, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
+	defer cancel()
+	ref, err := start(whole)
 	if err != nil {
 		return nil, changing(err, doing)
 	}

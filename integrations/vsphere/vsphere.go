@@ -21,7 +21,7 @@ const Type = "vsphere"
 
 // Integration opens vCenters.
 func Integration() integrations.Integration {
-	return integrations.Integration{Type: Type, Open: open}
+	return integrations.Integration{Type: Type, Serves: []string{compute.Capability}, Open: open}
 }
 
 func open(_ context.Context, env integrations.Environment, sys config.System) (integrations.System, error) {

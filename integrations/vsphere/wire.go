@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -82,10 +83,42 @@ func (e *statusError) Error() string {
 	return fmt.Sprintf("HTTP status %d %s", e.code, http.StatusText(e.code))
 }
 
-// statusErrors turns the answers of proxies into statusError. SOAP itself uses 200 and 500.
+// statusErrors turns the answers of proxies into statusError. SOAP itself uses 200 and 500. A 503 was not taken, so the
+// same request is sent again a few times before anybody hears of it.
 type statusErrors struct{ next http.RoundTripper }
 
+const (
+	busyTries = 4
+	busyPause = 100 * time.Millisecond // Before the second try; doubled before each further one.
+)
+
 func (s statusErrors) RoundTrip(r *http.Request) (*http.Response, error) {
+	var body []byte
+	if r.Body != nil {
+		var err error
+		body, err = io.ReadAll(r.Body)
+		_ = r.Body.Close()
+		if err != nil {
+			return nil, err
+		}
+	}
+	for try := 0; ; try++ {
+		attempt := r.Clone(r.Context())
+		attempt.Body, attempt.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		response, err := s.once(attempt)
+		var status *statusError
+		if !errors.As(err, &status) || status.code != http.StatusServiceUnavailable || try == busyTries-1 {
+			return response, err
+		}
+		select {
+		case <-time.After(busyPause << try):
+		case <-r.Context().Done():
+			return nil, r.Context().Err()
+		}
+	}
+}
+
+func (s statusErrors) once(r *http.Request) (*http.Response, error) {
 	response, err := s.next.RoundTrip(r)
 	if err != nil {
 		return nil, err

@@ -148,7 +148,7 @@ func serverConfig(p ports, database *config.SQL) *config.Config {
 // dynamicConfig lifts limits that are made for clusters, and closes what Fermata does not use.
 func dynamicConfig() dynamicconfig.StaticClient {
 	const pollsPerSecond = 2000 // The default of 20 costs each sequential step 44 ms on one shard.
-	return dynamicconfig.StaticClient{
+	settings := map[string]any{
 		"history.transferProcessorMaxPollRPS":            pollsPerSecond,
 		"history.timerProcessorMaxPollRPS":               pollsPerSecond,
 		"history.visibilityProcessorMaxPollRPS":          pollsPerSecond,
@@ -160,4 +160,9 @@ func dynamicConfig() dynamicconfig.StaticClient {
 		// Whoever may write to the frontend could start any activity by itself, past every approval.
 		"activity.enableStandalone": false,
 	}
+	client := dynamicconfig.StaticClient{}
+	for name, value := range settings {
+		client[dynamicconfig.MakeKey(name)] = value
+	}
+	return client
 }

@@ -6,7 +6,7 @@ import "maps"
 func builtins() map[string]Command {
 	all := map[string]Command{}
 	for _, group := range []map[string]Command{
-		shellCommands(), fileCommands(), lookCommands(), textCommands(), streamCommands(), archiveCommands(), systemCommands(),
+		shellCommands(), fileCommands(), lookCommands(), textCommands(), streamCommands(), archiveCommands(),
 		processCommands(), accountCommands(), settingCommands(), packageCommands(), serviceCommands(), diskCommands(),
 		mountCommands(), networkCommands(),
 	} {

@@ -14,6 +14,7 @@ func shellCommands() map[string]Command {
 	for _, name := range []string{"echo", "printf", "test", "[", "pwd"} {
 		all[name] = asBuiltin
 	}
+	all["which"] = which
 	all["true"] = func(context.Context, Call) int { return 0 }
 	all["false"] = func(context.Context, Call) int { return 1 }
 	all["nologin"] = func(_ context.Context, c Call) int {
@@ -39,4 +40,17 @@ func asBuiltin(ctx context.Context, c Call) int {
 		user: c.User, name: name, text: text, params: params, variant: syntax.LangBash, dir: c.Dir, env: c.Env, umask: c.umask,
 		stdin: strings.NewReader(""), stdout: c.Stdout, stderr: c.Stderr,
 	})
+}
+
+func which(_ context.Context, c Call) int {
+	code := 0
+	for _, name := range c.Args[1:] {
+		at, ok := c.where(name)
+		if !ok {
+			code = 1
+			continue
+		}
+		c.Print("%s\n", at)
+	}
+	return code
 }

@@ -54,10 +54,13 @@ func (h *handlers) program(ctx context.Context, c Call, hc interp.HandlerContext
 		text = "No such file or directory"
 	}
 	fmt.Fprintf(c.Stderr, "%s: %s: %s\n", where, c.Args[0], text)
-	return min(code, codeNotFound)
+	if code == codeFormat {
+		return codeRefused
+	}
+	return code
 }
 
-// Why a program cannot be run. codeFormat is 126 to the caller as well.
+// Why a program cannot be run. codeFormat is codeRefused to the caller.
 const (
 	codeRefused  = 126
 	codeNotFound = 127

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"mvdan.cc/sh/v3/interp"
@@ -20,12 +21,16 @@ import (
 // maxFrames is how deep a shell's functions may call each other, in frames of the interpreter.
 const maxFrames = 20000
 
+// maxGlob is how many folders the patterns of one command may read. A ** follows links, and a link to / never ends.
+const maxGlob = 1000
+
 // handlers are the interpreter's doors. Each leads into the guest only.
 type handlers struct {
 	machine *Machine
 	user    string
 	variant syntax.LangVariant
 	name    string
+	globbed atomic.Int64 // Folders that patterns read since the last command.
 }
 
 func (h *handlers) view() view { return h.machine.files.as(h.machine.account(h.user)) }
@@ -60,6 +65,12 @@ func stream(hc interp.HandlerContext, name string) (io.ReadWriteCloser, error) {
 }
 
 func (h *handlers) readDir(ctx context.Context, name string) ([]fs.DirEntry, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if h.globbed.Add(1) > maxGlob {
+		return nil, &fs.PathError{Op: "readdir", Path: name, Err: syscall.ENFILE}
+	}
 	return h.view().readDir(absolute(interp.HandlerCtx(ctx).Dir, name))
 }
 
@@ -93,6 +104,7 @@ func (h *handlers) access(_ context.Context, name string, mode interp.AccessMode
 
 // call sees every simple command, builtins too, and takes those apart that would ask the real machine.
 func (h *handlers) call(ctx context.Context, args []string) ([]string, error) {
+	h.globbed.Store(0)
 	var deep [1]uintptr
 	if runtime.Callers(maxFrames, deep[:]) > 0 {
 		return nil, errors.New("maximum function nesting level exceeded")

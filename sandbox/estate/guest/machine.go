@@ -70,7 +70,8 @@ type Machine struct {
 	journal   journal
 	services  *services
 
-	dirty atomic.Bool // Something is not saved yet.
+	dirty   atomic.Bool  // Something is not saved yet.
+	changes atomic.Int64 // How often something changed: tells a session whether its command did.
 
 	mu      sync.Mutex // Guards state and running. No file of the guest is touched while it is held.
 	state   state

@@ -127,10 +127,10 @@ func (s *session) exec(line string, stdin io.Reader) {
 		s.exit(1)
 		return
 	}
-	lost := m.options.Faults.Lose()
-	stdout, stderr := io.Writer(s.channel), io.Writer(s.channel.Stderr())
-	if lost {
-		stdout, stderr = io.Discard, io.Discard
+	stdout, stderr, before := io.Writer(s.channel), io.Writer(s.channel.Stderr()), m.changes.Load()
+	var keptOut, keptErr lockedBuffer
+	if m.options.Faults != nil { // Whether the answer is lost shows at the end: only one that tells of a change may be.
+		stdout, stderr = &keptOut, &keptErr
 	}
 	dir := s.who.home
 	if i, err := m.files.as(s.who).stat(dir); err != nil || !i.IsDir() {
@@ -145,10 +145,12 @@ func (s *session) exec(line string, stdin io.Reader) {
 		stdin: stdin, stdout: stdout, stderr: stderr,
 	})
 	m.save()
-	if lost {
+	if m.changes.Load() != before && m.options.Faults.Lose() {
 		_ = s.conn.Close()
 		return
 	}
+	_, _ = io.WriteString(s.channel, keptOut.String()) // The peer may be gone.
+	_, _ = io.WriteString(s.channel.Stderr(), keptErr.String())
 	s.exit(code)
 }
 

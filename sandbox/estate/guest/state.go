@@ -69,7 +69,7 @@ func (m *Machine) open() error {
 	}
 	m.files = &tree{
 		system: &filesystem{root: system, owners: m.state.Owners}, device: m.deviceMode,
-		touched: func() { m.dirty.Store(true) },
+		touched: m.touched,
 	}
 	m.state.Disks = m.options.Disks
 	if !m.state.Prepared {
@@ -117,7 +117,12 @@ func (m *Machine) change(do func(*state)) {
 	m.mu.Lock()
 	do(&m.state)
 	m.mu.Unlock()
+	m.touched()
+}
+
+func (m *Machine) touched() {
 	m.dirty.Store(true)
+	m.changes.Add(1)
 }
 
 // read looks at the state.

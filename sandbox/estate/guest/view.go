@@ -101,12 +101,13 @@ func (v view) exists(name string) bool { _, err := v.lstat(name); return err == 
 
 // open opens a file; perm counts for a new one.
 func (v view) open(name string, flag int, perm uint32) (file, error) {
-	p, err := v.vacant("open", name, flag&os.O_EXCL == 0)
+	reach := v.find // Without O_CREATE the file must be there.
+	if flag&os.O_CREATE != 0 {
+		reach = v.vacant
+	}
+	p, err := reach("open", name, flag&os.O_EXCL == 0)
 	if err != nil {
 		return nil, err
-	}
-	if p.info == nil && flag&os.O_CREATE == 0 {
-		return nil, failed("open", name, syscall.ENOENT)
 	}
 	if p.info != nil {
 		if err := v.mayOpen(p, flag); err != nil {

@@ -144,27 +144,16 @@ func (p *parser) values(e *expression) *mistake {
 	}
 }
 
-// merge drops what another prefix of an anonymous set contains, as auto-merge does, and sorts as the kernel lists.
+// merge joins what overlaps or touches, as the kernel does with the intervals of an anonymous set, and sorts.
 func (p *parser) merge(e *expression, _ token) *mistake {
-	kept := []string{}
-	for i, v := range e.Values {
-		covered := false
-		for j, w := range e.Values {
-			covered = covered || i != j && v != w && covers(w, v) || v == w && j < i
-		}
-		if !covered {
-			kept = append(kept, v)
-		}
+	_, field, _ := strings.Cut(e.Left, " ")
+	if field != "saddr" && field != "daddr" {
+		slices.SortStableFunc(e.Values, compare)
+		e.Values = slices.Compact(e.Values)
+		return nil
 	}
-	e.Values = kept
-	slices.SortStableFunc(e.Values, compare)
+	e.Values = joined(e.Values)
 	return nil
-}
-
-func covers(a, b string) bool {
-	x, okX := prefix(a)
-	y, okY := prefix(b)
-	return okX && okY && x.Bits() <= y.Bits() && x.Contains(y.Addr())
 }
 
 func prefix(text string) (netip.Prefix, bool) {
@@ -198,6 +187,9 @@ func canonical(left, text string) (string, string) {
 	_, field, _ := strings.Cut(left, " ")
 	switch field {
 	case "saddr", "daddr":
+		if from, to, ok := interval(text); ok && strings.Contains(text, "-") && from.Is6() == strings.HasPrefix(left, "ip6") {
+			return intervalText(from, to), ""
+		}
 		p, ok := prefix(text)
 		v6 := strings.HasPrefix(left, "ip6")
 		if !ok || p.Addr().Is6() != v6 {

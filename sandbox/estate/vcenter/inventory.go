@@ -128,11 +128,16 @@ func (v *VCenter) furnish(ctx context.Context) error {
 				return err
 			}
 		}
-		return v.retag(ctx, manager)
+		if err := v.retag(ctx, manager); err != nil {
+			return err
+		}
+		v.category.Store(&category)
+		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("making the vCenter's tags: %w", err)
 	}
+	v.store.touch()
 	return nil
 }
 
@@ -163,7 +168,7 @@ func (v *VCenter) retag(ctx context.Context, manager *tags.Manager) error {
 			continue
 		}
 		for _, tag := range r.Tags {
-			id, err := manager.GetTagForCategory(ctx, tag.Name, tag.Category)
+			id, err := manager.GetTagForCategory(ctx, tag, TagCategory)
 			if err != nil {
 				return err
 			}

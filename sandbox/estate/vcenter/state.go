@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/mo"
@@ -35,14 +36,9 @@ type record struct {
 	MAC        string                         `json:"mac,omitempty"`
 	Network    string                         `json:"network,omitempty"`
 	Power      types.VirtualMachinePowerState `json:"power"`
-	Tags       []tag                          `json:"tags,omitempty"`
+	Tags       []string                       `json:"tags,omitempty"` // Of the category env.
 	Custom     *Fixed                         `json:"customization,omitempty"`
 	Template   bool                           `json:"-"`
-}
-
-type tag struct {
-	Category string `json:"category"`
-	Name     string `json:"name"`
 }
 
 // store writes the state and reads it back.
@@ -118,7 +114,8 @@ func (s *store) sweep() {
 func (v *VCenter) flush() error {
 	v.store.mu.Lock()
 	defer v.store.mu.Unlock()
-	if !v.store.dirty.Swap(false) {
+	// Before the restored machines have their tags again, the file knows more than the inventory.
+	if v.category.Load() == nil || !v.store.dirty.Swap(false) {
 		return nil
 	}
 	if err := v.store.save(v.snapshot()); err != nil {
@@ -128,13 +125,22 @@ func (v *VCenter) flush() error {
 	return nil
 }
 
-// flushing saves what changed without a request: a task that nobody waited for, a guest's report.
+// gather is how long changes that nobody asks about are gathered before they are written.
+const gather = 100 * time.Millisecond
+
+// flushing saves what changed without a request: a task that nobody waited for, a guest's report. What a request is told
+// of was saved before its answer.
 func (v *VCenter) flushing(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-v.store.wake:
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(gather):
+			}
 			if err := v.flush(); err != nil {
 				v.options.Log.Error("saving the vCenter's state", "error", err)
 			}
@@ -189,10 +195,7 @@ type tagger interface {
 	GetTagCategoryAndName(id string) (string, string, types.BaseMethodFault)
 }
 
-func (v *VCenter) tagsOf(ref types.ManagedObjectReference) (found []tag) {
-	if v.model.Service.ServeMux == nil {
-		return nil
-	}
+func (v *VCenter) tagsOf(ref types.ManagedObjectReference) (found []string) {
 	handler, _ := v.model.Service.ServeMux.Handler(httptest.NewRequest(http.MethodGet, "/rest/", nil))
 	manager, ok := handler.(tagger)
 	if !ok {
@@ -205,11 +208,11 @@ func (v *VCenter) tagsOf(ref types.ManagedObjectReference) (found []tag) {
 	}
 	ids, _ := manager.AttachedTags(ref)
 	for _, id := range ids {
-		if category, name, fault := manager.GetTagCategoryAndName(id); fault == nil {
-			found = append(found, tag{category, name})
+		if category, name, fault := manager.GetTagCategoryAndName(id); fault == nil && category == *v.category.Load() {
+			found = append(found, name)
 		}
 	}
-	slices.SortFunc(found, func(a, b tag) int { return strings.Compare(a.Name, b.Name) })
+	slices.Sort(found)
 	return found
 }
 

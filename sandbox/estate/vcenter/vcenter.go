@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"fermata/sandbox/estate/faults"
@@ -99,6 +100,7 @@ type VCenter struct {
 	events   events
 	sessions sessions
 	customs  customs
+	category atomic.Pointer[string] // Id of the tag category.
 	stop     context.CancelFunc
 	done     sync.WaitGroup
 }

@@ -1,0 +1,34 @@
+package linux_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"fermata/activities/guest/guesttest"
+)
+
+func TestConformanceOnTheEmulator(t *testing.T) {
+	t.Parallel()
+	guesttest.Run(t, guesttest.Bench{
+		Catalogue: guesttest.Catalogue{
+			Tool: "jq", App: "hello-web", Version: "1.2.0", BadConfig: "/etc/hello-web/hello-web.conf",
+			Good: "port = 8080\n", Broken: "port = none\n",
+			Archive: "http://" + repoAddress.String() + "/hello.tar", SHA256: tarballSum(), ArchiveMember: "bin/hello",
+			XFS: true, DiskBytes: 20 << 30,
+		},
+		New:      func(t *testing.T, s guesttest.Setup) guesttest.Guest { return newEmulated(t, s) },
+		LoseNext: func(g guesttest.Guest) { g.(*emulated).faults.LoseNext(1) },
+		Reboot: func(t *testing.T, g guesttest.Guest) {
+			require.NoError(t, g.(*emulated).machine.Reboot(t.Context()))
+		},
+		Interrupt: func(t *testing.T, g guesttest.Guest, uuid string, _ guesttest.Disk) {
+			_, err := g.Root(t, "mkdir -p /var/lib/fermata; echo x > /var/lib/fermata/"+uuid+".mkfs")
+			require.NoError(t, err)
+		},
+		RestartPending: func(t *testing.T, g guesttest.Guest, service string) {
+			_, err := g.Root(t, "mkdir -p /var/lib/fermata; echo > /var/lib/fermata/"+service+".restart")
+			require.NoError(t, err)
+		},
+	})
+}

@@ -1,0 +1,102 @@
+package sandbox
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"path/filepath"
+	"text/template"
+
+	"fermata/sandbox/estate"
+)
+
+// installation is the description that fermata and fermata-worker read. Ports may change from start to start, so it is
+// written anew each time; what a person adds belongs into a copy.
+const installation = `# Written by fermata-sandbox at each start. Copy it before you change it.
+apiVersion: fermata/v1
+kind: Installation
+metadata:
+  name: sandbox
+spec:
+  temporal:
+    address: {{ .Temporal }}
+    namespace: {{ .Namespace }}
+  encryption:
+    active: {{ .KeyID }}
+    keys:
+      - id: {{ .KeyID }}
+        secret: secret://file/payload-key
+  decisions:
+    allowedSigners: people/allowed_signers
+  secrets:
+    file:
+      folder: secrets
+  records:
+    folder: records
+  systems:
+    - name: vcenter
+      type: vsphere
+      config:
+        url: {{ .VCenter }}
+        username: {{ .VCenterUser }}
+        password: secret://file/vcenter-password
+        caFile: {{ .CAFile }}
+        wait: {address: 2m, shutdown: 10s}
+    - name: guests
+      type: linux
+      config:
+        key: secret://file/worker-key
+        jump: {{ .Jump }}
+    - name: edge
+      type: nftables
+      config:
+        ssh:
+          address: {{ .Edge }}:22
+          user: {{ .HostUser }}
+          key: secret://file/worker-key
+          hostKeys: [{{ range .EdgeKeys }}"{{ . }}", {{ end }}]
+          jump: {{ .Jump }}
+        sudo: true
+    - name: balancer
+      type: haproxy
+      config:
+        ssh:
+          address: {{ .Balancer }}:22
+          user: {{ .HostUser }}
+          key: secret://file/worker-key
+          hostKeys: [{{ range .BalancerKeys }}"{{ . }}", {{ end }}]
+          jump: {{ .Jump }}
+        socket: {{ .Socket }}
+        sudo: true
+    - name: tickets
+      type: requesttracker
+      config:
+        url: {{ .Tickets }}
+        token: secret://file/tickets-token
+        queue: {{ .Queue }}
+    - name: web
+      type: http
+      config:
+        jump: {{ .JumpWithKey }}
+`
+
+// describe writes the description of the installation that the sandbox is.
+func (s *Sandbox) describe(_ context.Context, _ *secretFiles) error {
+	jump := fmt.Sprintf("{address: %q, user: %s, hostKeys: [%q]", s.Estate.Bastion.Addr(), "worker", s.Estate.Bastion.HostKey())
+	var b bytes.Buffer
+	err := template.Must(template.New("installation").Parse(installation)).Execute(&b, map[string]any{
+		"Temporal": s.server.Address(), "Namespace": Namespace, "KeyID": KeyID,
+		"VCenter": s.Estate.VCenter.URL(), "VCenterUser": estate.VCenterUser, "CAFile": s.Estate.VCenter.CAFile(),
+		"Jump": jump + "}", "JumpWithKey": jump + `, key: "secret://file/worker-key"}`,
+		"Edge": estate.EdgeAddress, "EdgeKeys": s.Estate.Edge.HostKeys(), "HostUser": estate.HostUser,
+		"Balancer": estate.BalancerAddress, "BalancerKeys": s.Estate.Balancer.HostKeys(), "Socket": estate.BalancerSocket,
+		"Tickets": s.Estate.Tickets.URL(), "Queue": estate.Queue,
+	})
+	if err != nil {
+		return fmt.Errorf("describing the installation: %w", err)
+	}
+	if s.Config, err = filepath.Abs(s.folder("fermata.yaml")); err != nil {
+		return fmt.Errorf("describing the installation: %w", err)
+	}
+	return replace(s.Config, b.Bytes())
+}

@@ -1,0 +1,208 @@
+// Package sandbox is Fermata on a laptop: Temporal on SQLite with its web UI, a worker, and an estate of emulated systems,
+// in one process and on loopback only.
+//
+// The drivers are the real ones; what they talk to speaks the vendors' protocols. All state lies in one folder and is
+// found again after a crash. Nothing here is for production: the two people it invents can approve for themselves.
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"fermata/client"
+	"fermata/config"
+	"fermata/sandbox/embedded"
+	"fermata/sandbox/estate"
+	"fermata/sandbox/estate/faults"
+	"fermata/worker"
+)
+
+// Retention is how long Temporal keeps closed histories. Records outlive them.
+const Retention = 30 * 24 * time.Hour
+
+// Namespace is Temporal's namespace in the sandbox.
+const Namespace = "fermata"
+
+// Options describe a sandbox.
+type Options struct {
+	Folder        string // All of its state.
+	TemporalPort  int    // On 127.0.0.1; 0: any free one. So are the other ports.
+	UIPort        int
+	VCenterPort   int
+	BastionPort   int
+	TicketsPort   int
+	ServicePort   int
+	Faults        map[string]*faults.Faults // By the names in estate.Systems.
+	WithoutWorker bool                      // Somebody else runs fermata-worker.
+	WithoutUI     bool
+	WorkerOptions []worker.Option
+	Log           *slog.Logger
+}
+
+// Sandbox is a running sandbox.
+type Sandbox struct {
+	o       Options
+	People  People
+	Config  string // Path of the installation's description, for fermata --config and fermata-worker --config.
+	Estate  *estate.Estate
+	server  *embedded.Server
+	ui      *embedded.UI
+	codec   *http.Server
+	worker  *worker.Worker
+	closers []func() error
+}
+
+// Start starts everything, or nothing.
+func Start(ctx context.Context, o Options) (s *Sandbox, err error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	s = &Sandbox{o: o}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	secrets, err := prepare(o.Folder)
+	if err != nil {
+		return s, err
+	}
+	s.People = secrets.people
+	for _, start := range []func(context.Context, *secretFiles) error{
+		s.lock, s.startTemporal, s.startEstate, s.describe, s.startUI, s.startWorker,
+	} {
+		if err := start(ctx, secrets); err != nil {
+			return s, err
+		}
+	}
+	return s, nil
+}
+
+// Close stops workers, UI, estate and Temporal, in this order.
+func (s *Sandbox) Close() error {
+	var errs []error
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		errs = append(errs, s.closers[i]())
+	}
+	s.closers = nil
+	return errors.Join(errs...)
+}
+
+func (s *Sandbox) onClose(f func() error) { s.closers = append(s.closers, f) }
+
+func (s *Sandbox) folder(name string) string { return filepath.Join(s.o.Folder, name) }
+
+func (s *Sandbox) startTemporal(_ context.Context, _ *secretFiles) (err error) {
+	folder := s.folder("temporal")
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return fmt.Errorf("making %s: %w", folder, err)
+	}
+	s.server, err = embedded.Start(embedded.Options{Folder: folder, Port: s.o.TemporalPort, Namespace: Namespace, Retention: Retention})
+	if err != nil {
+		return err
+	}
+	s.onClose(s.server.Stop)
+	return nil
+}
+
+func (s *Sandbox) startEstate(ctx context.Context, secrets *secretFiles) (err error) {
+	s.Estate, err = estate.Start(ctx, estate.Options{
+		Folder: s.folder("estate"), VCenterPort: s.o.VCenterPort, BastionPort: s.o.BastionPort, TicketsPort: s.o.TicketsPort,
+		ServicePort: s.o.ServicePort, VCenterPassword: secrets.vcenterPassword, TicketsToken: secrets.ticketsToken,
+		WorkerKey: secrets.workerKey, Faults: s.o.Faults, Log: s.o.Log,
+	})
+	if err != nil {
+		return err
+	}
+	s.onClose(s.Estate.Close)
+	return nil
+}
+
+// startUI starts the web UI, and beside it the endpoint that opens payloads for it alone.
+func (s *Sandbox) startUI(ctx context.Context, _ *secretFiles) (err error) {
+	if s.o.WithoutUI {
+		return nil
+	}
+	cfg, err := config.Load(s.Config)
+	if err != nil {
+		return err
+	}
+	options, err := client.FromConfig(ctx, cfg, nil)
+	if err != nil {
+		return err
+	}
+	s.ui, err = embedded.StartUI(ctx, embedded.UIOptions{
+		Port: s.o.UIPort, Temporal: s.server.Address(), Namespace: Namespace,
+		Listen: func(origin string) (string, error) {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				return "", fmt.Errorf("opening the codec endpoint: %w", err)
+			}
+			s.codec = &http.Server{Handler: options.Keys.Handler(origin), ReadHeaderTimeout: 10 * time.Second}
+			go func() { _ = s.codec.Serve(l) }()
+			s.onClose(s.codec.Close)
+			return "http://" + l.Addr().String(), nil
+		},
+	})
+	if err != nil {
+		return err
+	}
+	s.onClose(func() error { s.ui.Stop(); return nil })
+	return nil
+}
+
+func (s *Sandbox) startWorker(ctx context.Context, _ *secretFiles) error {
+	if s.o.WithoutWorker {
+		return nil
+	}
+	cfg, err := config.Load(s.Config)
+	if err != nil {
+		return err
+	}
+	if s.worker, err = worker.New(worker.Config{Installation: cfg, Log: s.o.Log}, s.o.WorkerOptions...); err != nil {
+		return err
+	}
+	if err := s.worker.Start(ctx); err != nil {
+		return err
+	}
+	s.onClose(s.worker.Stop)
+	return nil
+}
+
+// Describe tells a person what runs where.
+func (s *Sandbox) Describe(w io.Writer) {
+	line := func(what, where string) { fmt.Fprintf(w, "  %-16s %s\n", what, where) }
+	line("state", s.o.Folder)
+	line("configuration", s.Config)
+	line("Temporal", s.server.Address()+", namespace "+Namespace)
+	if s.ui != nil {
+		line("web UI", s.ui.URL()+"/namespaces/"+Namespace+"/workflows")
+	}
+	line("vCenter", s.Estate.VCenter.URL()+" (user "+estate.VCenterUser+")")
+	line("tickets", s.Estate.Tickets.URL())
+	line("bastion", s.Estate.Bastion.Addr()+" (ssh; leads to edge-01 "+estate.EdgeAddress+", lb-01 "+estate.BalancerAddress+" and the guests)")
+	line("service", s.Estate.ServiceURL()+" (the load balancer's frontend)")
+	if s.worker == nil {
+		line("worker", "none: start fermata-worker --config "+s.Config)
+		return
+	}
+	for _, q := range s.worker.Queues() {
+		line("queue", q)
+	}
+}
+
+// UIURL is where a browser finds Temporal's UI; empty without one.
+func (s *Sandbox) UIURL() string {
+	if s.ui == nil {
+		return ""
+	}
+	return s.ui.URL()
+}

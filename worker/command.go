@@ -1,0 +1,73 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"fermata/config"
+)
+
+// Main is the command line of a worker. A user who adds a process of their own calls it with their options. It returns
+// the exit code: 0, 1 for a failure, 2 for a wrong configuration.
+func Main(ctx context.Context, args []string, stdout, stderr io.Writer, options ...Option) int {
+	app := &cli.App{
+		Name:  "fermata-worker",
+		Usage: "carry runs: poll Temporal for the queues that it serves",
+		Description: "Polls only the queues of systems that the configuration has and --serve names, and opens only those systems.\n\n" +
+			"   fermata-worker --config fermata.yaml\n" +
+			"   fermata-worker --config fermata.yaml --serve workflows,record\n" +
+			"   fermata-worker --config fermata.yaml --serve compute",
+		Writer: stdout, ErrWriter: stderr,
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "config", Value: "fermata.yaml", EnvVars: []string{"FERMATA_CONFIG"}, Usage: "description of the installation"},
+			&cli.StringSliceFlag{Name: "serve", EnvVars: []string{"FERMATA_SERVE"}, Usage: "what to serve: " + Workflows + ", " + strings.Join(Capabilities(), ", ") + " (default: all that the configuration has)"},
+			&cli.BoolFlag{Name: "json", Usage: "log as JSON"},
+		},
+		Action: func(c *cli.Context) error { return serve(ctx, c, options) },
+		ExitErrHandler: func(*cli.Context, error) {
+			// The exit code is this function's to return, so that main can clean up.
+		},
+	}
+	err := app.RunContext(ctx, args)
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintln(stderr, "fermata-worker:", err)
+	if coded, ok := err.(cli.ExitCoder); ok { //nolint:errorlint // cli's own error, never wrapped.
+		return coded.ExitCode()
+	}
+	return 1
+}
+
+func serve(ctx context.Context, c *cli.Context, options []Option) error {
+	cfg, err := config.Load(c.String("config"))
+	if err != nil {
+		return cli.Exit(err, 2)
+	}
+	var handler slog.Handler = slog.NewTextHandler(c.App.ErrWriter, nil)
+	if c.Bool("json") {
+		handler = slog.NewJSONHandler(c.App.ErrWriter, nil)
+	}
+	w, err := New(Config{Installation: cfg, Serve: c.StringSlice("serve"), Log: slog.New(handler)}, options...)
+	if err != nil {
+		return cli.Exit(err, 2)
+	}
+	if err := w.Start(ctx); err != nil {
+		return err
+	}
+	fmt.Fprintf(c.App.Writer, "fermata-worker for %s, Temporal at %s\n", cfg.Name, cfg.Temporal.Address)
+	for _, line := range w.Endpoints() {
+		fmt.Fprintln(c.App.Writer, "  system", line)
+	}
+	for _, q := range w.Queues() {
+		fmt.Fprintln(c.App.Writer, "  queue ", q)
+	}
+	<-ctx.Done()
+	fmt.Fprintln(c.App.Writer, "stopping: what is in flight may finish")
+	return w.Stop()
+}
