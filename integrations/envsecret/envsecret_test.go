@@ -17,7 +17,9 @@ import (
 // prefixes gives each store a prefix of its own, so that tests run in parallel though the environment is one.
 type prefixes struct{ count atomic.Int64 }
 
-func (p *prefixes) next() string { return "FERMATA_TEST_" + strconv.FormatInt(p.count.Add(1), 10) + "_" }
+func (p *prefixes) next() string {
+	return "FERMATA_TEST_" + strconv.FormatInt(p.count.Add(1), 10) + "_"
+}
 
 func TestConformance(t *testing.T) {
 	t.Parallel()

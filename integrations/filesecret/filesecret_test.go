@@ -20,7 +20,10 @@ func TestConformance(t *testing.T) {
 	secrettest.Run(t, secrettest.Bench{Open: func(t *testing.T, secrets map[string]string) secrettest.Store {
 		t.Helper()
 		folder, provider := setup(t)
-		set := func(t *testing.T, name, value string) { t.Helper(); write(t, filepath.Join(folder, name), value+"\n", 0o600) }
+		set := func(t *testing.T, name, value string) {
+			t.Helper()
+			write(t, filepath.Join(folder, name), value+"\n", 0o600)
+		}
 		for name, value := range secrets {
 			set(t, name, value)
 		}

@@ -17,12 +17,13 @@ import (
 
 // replaceScript is the critical section. It runs under the lock; it puts the new file in place only if the old one is
 // still the one that was read, all of the new one has arrived, and HAProxy accepts it. Behind $5 stand the arguments of
-// the check, in which the temporary file takes the place of the real one.
+// the check, in which the temporary file takes the place of the real one. A writer that comes too late is given the file as
+// it is now, so that its next attempt begins from there at once.
 const replaceScript = `file=$1 temp=$2 old=$3 new=$4 mode=$5
 shift 5
 quit() { rm -f "$temp"; exit "$1"; }
 now=$(sha256sum "$file") || exit 66
-if [ "${now%% *}" != "$old" ]; then exit 80; fi
+if [ "${now%% *}" != "$old" ]; then cat "$file"; exit 80; fi
 cp -p "$file" "$temp" || quit 81
 cat > "$temp" || quit 81
 got=$(sha256sum "$temp") || quit 81
@@ -71,11 +72,16 @@ func (b *Balancer) document(ctx context.Context) (*document, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	d, err := b.parse(data)
+	return d, data, err
+}
+
+func (b *Balancer) parse(data []byte) (*document, error) {
 	d, err := readDocument(data)
 	if err != nil {
-		return nil, nil, fault.New(fault.Conflict, "%s: %w", b.cfg.File, err)
+		return nil, fault.New(fault.Conflict, "%s: %w", b.cfg.File, err)
 	}
-	return d, data, nil
+	return d, nil
 }
 
 // races is how often a writer that found the file changed under it begins anew.
@@ -90,8 +96,9 @@ func (b *Balancer) change(ctx context.Context, edit func(*document) (bool, error
 	case <-ctx.Done():
 		return fault.Wrap(fault.Unavailable, ctx.Err(), "waiting for a turn at "+b.cfg.File)
 	}
-	for race := range races {
-		d, old, err := b.document(ctx)
+	old, err := b.read(ctx)
+	for race := 0; race < races && err == nil; race++ {
+		d, err := b.parse(old)
 		if err != nil {
 			return err
 		}
@@ -99,7 +106,7 @@ func (b *Balancer) change(ctx context.Context, edit func(*document) (bool, error
 		if err != nil || !changed {
 			return err
 		}
-		err = b.replace(ctx, old, d.bytes(), "replace")
+		old, err = b.replace(ctx, old, d.bytes(), "replace")
 		if !errors.Is(err, errMoved) {
 			return err
 		}
@@ -107,11 +114,15 @@ func (b *Balancer) change(ctx context.Context, edit func(*document) (bool, error
 			return err
 		}
 	}
+	if err != nil {
+		return err
+	}
 	return fault.New(fault.Unavailable, "changing %s: other writers changed it %d times meanwhile", b.cfg.File, races)
 }
 
-// replace puts the new content in place of the old. With mode "try" it does all but the renaming.
-func (b *Balancer) replace(ctx context.Context, old, content []byte, mode string) error {
+// replace puts the new content in place of the old. With mode "try" it does all but the renaming. With errMoved it returns
+// the file as it is now.
+func (b *Balancer) replace(ctx context.Context, old, content []byte, mode string) ([]byte, error) {
 	temp := path.Join(path.Dir(b.cfg.File), "."+path.Base(b.cfg.File)+".fermata")
 	args := []string{b.cfg.File, temp, digest(old), digest(content), mode}
 	for _, file := range b.cfg.Files {
@@ -121,23 +132,28 @@ func (b *Balancer) replace(ctx context.Context, old, content []byte, mode string
 		args = append(args, "-f", file)
 	}
 	if err := ctx.Err(); err != nil {
-		return fault.Wrap(fault.Unavailable, err, "writing "+b.cfg.File)
+		return nil, fault.Wrap(fault.Unavailable, err, "writing "+b.cfg.File)
 	}
 	result, err := b.host.Run(ctx, sshx.Command{
 		Script: replaceScript, Args: args, Stdin: bytes.NewReader(content), Sudo: b.cfg.Sudo, Lock: b.cfg.Lock,
 	})
 	if err != nil {
-		return fault.Wrap(fault.KindOf(err), err, "writing "+b.cfg.File)
+		return nil, fault.Wrap(fault.KindOf(err), err, "writing "+b.cfg.File)
 	}
-	return b.verdict(result, strings.ReplaceAll(result.Text(), temp, b.cfg.File))
+	return result.Stdout, b.verdict(result, strings.ReplaceAll(result.Text(), temp, b.cfg.File))
 }
 
 func (b *Balancer) verdict(result sshx.Result, text string) error {
 	switch result.Exit {
 	case 0:
 		return nil
-	case exitMoved, exitMissing:
+	case exitMoved:
+		if result.Truncated {
+			return fault.New(fault.Invalid, "reading %s: it is longer than %d bytes", b.cfg.File, sshx.OutputLimit)
+		}
 		return errMoved
+	case exitMissing:
+		return fault.New(fault.NotFound, "writing %s: there is no such file on the balancer any more", b.cfg.File)
 	case exitCut:
 		return fault.New(fault.Unavailable, "writing %s: the content did not arrive whole; nothing was changed", b.cfg.File)
 	case exitRefused:
@@ -151,7 +167,7 @@ func (b *Balancer) verdict(result sshx.Result, text string) error {
 
 // backoff spreads writers: the longer the contest, the fewer take part at a time.
 func backoff(race int) time.Duration {
-	return rand.N(min(time.Duration(race+1)*20*time.Millisecond, time.Second)) //nolint:gosec // No secret.
+	return rand.N(min(time.Duration(race+1)*time.Millisecond, 20*time.Millisecond)) //nolint:gosec // No secret.
 }
 
 func digest(data []byte) string {

@@ -74,7 +74,7 @@ func (b *Balancer) Check(ctx context.Context) error {
 		return fault.New(fault.Invalid, "%s has no marked block: add the lines %q and %q to each backend that may be managed",
 			b.cfg.File, Begin, End)
 	}
-	err = b.replace(ctx, data, data, "try")
+	_, err = b.replace(ctx, data, data, "try")
 	if err == errMoved { //nolint:errorlint // Somebody writes it right now, so it can be written.
 		return nil
 	}

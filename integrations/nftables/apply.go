@@ -16,7 +16,8 @@ import (
 )
 
 // replaceScript is the critical section; it runs under the lock. It begins only if the file and the chain are still what
-// was read, checks the new file, changes the kernel in one transaction, and puts the file in place.
+// was read, checks the new file, changes the kernel in one transaction, and puts the file in place. A writer that comes too
+// late is given kernel and file as they are now, so that its next attempt begins from there at once.
 const replaceScript = `file=$1 temp=$2 old=$3 new=$4 seen=$5 mode=$6 family=$7 table=$8 chain=$9
 shift 9
 quit() { rm -f "$temp"; exit "$1"; }
@@ -25,9 +26,14 @@ if [ -e "$file" ]; then
 	now=$(sha256sum "$file") || exit 81
 	now=${now%% *}
 fi
-if [ "$now" != "$old" ]; then exit 80; fi
-now=$(nft -s -j list chain "$family" "$table" "$chain" | sha256sum)
-if [ "${now%% *}" != "$seen" ]; then exit 80; fi
+listing=$(nft -s -j list chain "$family" "$table" "$chain") || exit 65
+digest=$(printf '%s\n' "$listing" | sha256sum)
+if [ "$now" != "$old" ] || [ "${digest%% *}" != "$seen" ]; then
+	printf '%s\n' "$listing"
+	if [ ! -e "$file" ]; then exit 79; fi
+	cat "$file"
+	exit 80
+fi
 if [ -e "$file" ]; then cp -p "$file" "$temp" || quit 81; fi
 cat > "$temp" || quit 81
 got=$(sha256sum "$temp") || quit 81
@@ -40,6 +46,8 @@ mv -f "$temp" "$file" || quit 84
 
 // The script's answers.
 const (
+	exitListing  = 65
+	exitAbsent   = 79 // Somebody was faster, or just looked; there is no file.
 	exitMoved    = 80
 	exitCut      = 82
 	exitRefused  = 83
@@ -50,10 +58,11 @@ const (
 // errMoved: kernel or file are not what was read any more.
 var errMoved = errors.New("kernel or file were changed by another writer")
 
-// lookScript prints the file, if there is one.
-const lookScript = `if [ -e "$1" ]; then cat "$1"; else exit 66; fi`
-
-const exitAbsent = 66
+// lookScript prints the listing, which is one line, and then the file.
+const lookScript = `nft -s -j list chain "$1" "$2" "$3" || exit 65
+if [ ! -e "$4" ]; then exit 79; fi
+cat "$4"
+`
 
 // view is kernel and file.
 type view struct {
@@ -64,24 +73,36 @@ type view struct {
 }
 
 func (f *Firewall) look(ctx context.Context) (view, error) {
-	var v view
-	listing, err := f.nft(ctx, "-s", "-j", "list", "chain", f.cfg.Family, f.cfg.Table, f.cfg.Chain)
-	if err != nil {
-		return v, err
+	result, err := f.host.Run(ctx, sshx.Command{
+		Script: lookScript, Args: []string{f.cfg.Family, f.cfg.Table, f.cfg.Chain, f.cfg.File}, Sudo: f.cfg.Sudo,
+	})
+	switch {
+	case err != nil:
+		return view{}, asked(err)
+	case result.Exit == exitListing:
+		return view{}, f.refusal(result.Text())
+	case result.Exit != 0 && result.Exit != exitAbsent:
+		return view{}, fault.New(fault.Unauthorized, "reading %s: %s", f.cfg.File, string(result.Stderr))
 	}
+	return f.readView(result, result.Exit != exitAbsent)
+}
+
+// readView reads what lookScript prints.
+func (f *Firewall) readView(result sshx.Result, hasFile bool) (view, error) {
+	if result.Truncated {
+		return view{}, fault.New(fault.Invalid, "listing chain %s and reading %s: the answer is longer than %d bytes", f.place(), f.cfg.File, sshx.OutputLimit)
+	}
+	var v view
+	var err error
+	listing, file, _ := bytes.Cut(result.Stdout, []byte("\n"))
 	if v.kernel, err = parseKernel(listing); err != nil {
 		return v, fault.Wrap(fault.Unavailable, err, "listing chain "+f.place())
 	}
-	v.seen = digest(listing)
-	data, found, err := f.read(ctx)
-	if err != nil {
-		return v, err
+	v.seen, v.old = digest(append(bytes.Clone(listing), '\n')), "absent"
+	if hasFile {
+		v.old = digest(file)
 	}
-	v.old = "absent"
-	if found {
-		v.old = digest(data)
-	}
-	if v.saved, err = f.parseSaved(data); err != nil {
+	if v.saved, err = f.parseSaved(file); err != nil {
 		return v, fault.New(fault.Conflict, "%s: %w", f.cfg.File, err)
 	}
 	return v, nil
@@ -121,21 +142,6 @@ func (f *Firewall) refusal(text string) error {
 	return fault.New(fault.Unavailable, "nft says: %s", text)
 }
 
-func (f *Firewall) read(ctx context.Context) (data []byte, found bool, err error) {
-	result, err := f.host.Run(ctx, sshx.Command{Script: lookScript, Args: []string{f.cfg.File}, Sudo: f.cfg.Sudo})
-	switch {
-	case err != nil:
-		return nil, false, asked(err)
-	case result.Exit == exitAbsent:
-		return nil, false, nil
-	case result.Exit != 0:
-		return nil, false, fault.New(fault.Unauthorized, "reading %s: %s", f.cfg.File, result.Text())
-	case result.Truncated:
-		return nil, false, fault.New(fault.Invalid, "reading %s: it is longer than %d bytes", f.cfg.File, sshx.OutputLimit)
-	}
-	return result.Stdout, true, nil
-}
-
 // change is what to do to a view: commands for the kernel, and the rules of the file from now on.
 type change struct {
 	commands []string
@@ -157,20 +163,21 @@ func (f *Firewall) settle(ctx context.Context, plan func(view) (change, error)) 
 		return fault.Wrap(fault.Unavailable, ctx.Err(), "waiting for a turn at the packet filter")
 	}
 	lost := 0
-	for race := range races {
-		v, err := f.look(ctx)
-		if err != nil {
-			return err
-		}
+	v, err := f.look(ctx)
+	for race := 0; race < races && err == nil; race++ {
 		c, err := plan(v)
 		if err != nil || !c.needed {
 			return err
 		}
-		err = f.replace(ctx, v, c, "replace")
+		now, err := f.replace(ctx, v, c, "replace")
 		switch {
-		case errors.Is(err, errMoved):
-		case fault.Is(err, fault.Ambiguous) && lost < attempts && ctx.Err() == nil:
+		case errors.Is(err, errMoved) && now.seen != "":
+			v = now
+		case errors.Is(err, errMoved), fault.Is(err, fault.Ambiguous) && lost < attempts && ctx.Err() == nil:
 			lost++
+			if v, err = f.look(ctx); err != nil {
+				return err
+			}
 		default:
 			return err
 		}
@@ -178,14 +185,19 @@ func (f *Firewall) settle(ctx context.Context, plan func(view) (change, error)) 
 			return err
 		}
 	}
+	if err != nil {
+		return err
+	}
 	return fault.New(fault.Unavailable, "changing chain %s: other writers changed it %d times meanwhile", f.place(), races)
 }
 
-func (f *Firewall) replace(ctx context.Context, v view, c change, mode string) error {
+// replace carries a change out. With mode "try" it does all but the change. With errMoved it returns what is there now, if
+// that is known.
+func (f *Firewall) replace(ctx context.Context, v view, c change, mode string) (view, error) {
 	content := f.render(c.saved)
 	temp := path.Join(path.Dir(f.cfg.File), "."+path.Base(f.cfg.File)+".fermata")
 	if err := ctx.Err(); err != nil {
-		return fault.Wrap(fault.Unavailable, err, "changing chain "+f.place())
+		return view{}, fault.Wrap(fault.Unavailable, err, "changing chain "+f.place())
 	}
 	result, err := f.host.Run(ctx, sshx.Command{
 		Script: replaceScript,
@@ -195,18 +207,25 @@ func (f *Firewall) replace(ctx context.Context, v view, c change, mode string) e
 		},
 		Stdin: bytes.NewReader(content), Sudo: f.cfg.Sudo, Lock: f.cfg.Lock,
 	})
-	if err != nil {
-		return fault.Wrap(fault.KindOf(err), err, "changing chain "+f.place())
+	switch {
+	case err != nil:
+		return view{}, fault.Wrap(fault.KindOf(err), err, "changing chain "+f.place())
+	case result.Exit == exitMoved || result.Exit == exitAbsent:
+		now, err := f.readView(result, result.Exit == exitMoved)
+		if err != nil {
+			return view{}, err
+		}
+		return now, errMoved
 	}
-	return f.verdict(result.Exit, strings.ReplaceAll(result.Text(), temp, f.cfg.File))
+	return view{}, f.verdict(result.Exit, strings.ReplaceAll(result.Text(), temp, f.cfg.File))
 }
 
 func (f *Firewall) verdict(exit int, text string) error {
 	switch {
 	case exit == 0:
 		return nil
-	case exit == exitMoved:
-		return errMoved
+	case exit == exitListing:
+		return f.refusal(text)
 	case exit == exitCut:
 		return fault.New(fault.Unavailable, "writing %s: the content did not arrive whole; nothing was changed", f.cfg.File)
 	case exit == exitRefused:
@@ -223,7 +242,7 @@ func (f *Firewall) verdict(exit int, text string) error {
 
 // backoff spreads writers: the longer the contest, the fewer take part at a time.
 func backoff(race int) time.Duration {
-	return rand.N(min(time.Duration(race+1)*20*time.Millisecond, time.Second)) //nolint:gosec // No secret.
+	return rand.N(min(time.Duration(race+1)*time.Millisecond, 20*time.Millisecond)) //nolint:gosec // No secret.
 }
 
 func digest(data []byte) string {

@@ -85,8 +85,8 @@ func (b *bed) first(t *testing.T) (text, handle string) {
 type outsider struct{ *host }
 
 func (o outsider) Run(ctx context.Context, cmd sshx.Command) (sshx.Result, error) {
-	if len(cmd.Argv) > 0 && cmd.Argv[0] == "nft" {
-		return sshx.Result{Exit: 1, Stderr: []byte("Operation not permitted (you must be root)\nnetlink: Error: cache initialization failed: Operation not permitted\n")}, nil
+	if cmd.Script == lookScript {
+		return sshx.Result{Exit: exitListing, Stderr: []byte("Operation not permitted (you must be root)\nnetlink: Error: cache initialization failed: Operation not permitted\n")}, nil
 	}
 	return o.host.Run(ctx, cmd)
 }

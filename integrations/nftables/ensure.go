@@ -29,7 +29,7 @@ func (f *Firewall) Check(ctx context.Context) error {
 		return fault.New(fault.Invalid, "no rule of table %s %s jumps to chain %s: rules in it would have no effect; add \"jump %s\" to the forward chain",
 			f.cfg.Family, f.cfg.Table, f.cfg.Chain, f.cfg.Chain)
 	}
-	err = f.replace(ctx, v, change{saved: v.saved}, "try")
+	_, err = f.replace(ctx, v, change{saved: v.saved}, "try")
 	if err == errMoved { //nolint:errorlint // Somebody writes right now, so it can be written.
 		return nil
 	}
