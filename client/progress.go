@@ -118,7 +118,8 @@ type Filter struct {
 	Open  bool   // Only those that go on.
 	State string // Only those in this state (see wire.Phase and wire.Outcome).
 	Kind  string
-	Limit int // At most so many, newest first; 0: 100.
+	Run   string // Only the run with this ULID.
+	Limit int    // At most so many, newest first; 0: 100.
 }
 
 // List returns runs, newest first.
@@ -159,6 +160,9 @@ func (f Filter) query() string {
 	}
 	if f.Open {
 		clauses = append(clauses, "ExecutionStatus = 'Running'")
+	}
+	if f.Run != "" {
+		clauses = append(clauses, "FermataKey = '"+literal(f.Run)+"'")
 	}
 	if f.State != "" {
 		clauses = append(clauses, "FermataState = '"+literal(f.State)+"'")

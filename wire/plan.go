@@ -42,6 +42,9 @@ type PlannedChange struct {
 	Reversal string   `json:"reversal"`         // What undo does with it.
 }
 
+// Irreversible is the reversal of a change that nothing can take back: who approves must see it.
+const Irreversible = "irreversible"
+
 // PlanVersion is the version of Plan.
 const PlanVersion = 1
 

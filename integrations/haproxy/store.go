@@ -167,7 +167,7 @@ func (b *Balancer) verdict(result sshx.Result, text string) error {
 
 // backoff spreads writers: the longer the contest, the fewer take part at a time.
 func backoff(race int) time.Duration {
-	return rand.N(min(time.Duration(race+1)*time.Millisecond, 20*time.Millisecond)) //nolint:gosec // No secret.
+	return rand.N(min(time.Duration(race+1)*20*time.Millisecond, 500*time.Millisecond)) //nolint:gosec // No secret.
 }
 
 func digest(data []byte) string {

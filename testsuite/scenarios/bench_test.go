@@ -23,6 +23,7 @@ import (
 // bench is a running sandbox with its two people.
 type bench struct {
 	*sandbox.Sandbox
+	folder    string
 	client    *client.Client
 	requester client.Person
 	approver  client.Person
@@ -41,7 +42,7 @@ func start(t *testing.T, o sandbox.Options) *bench {
 	t.Helper()
 	s, err := sandbox.Start(t.Context(), o)
 	require.NoError(t, err)
-	b := &bench{Sandbox: s}
+	b := &bench{Sandbox: s, folder: o.Folder}
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	cfg, err := config.Load(s.Config)
 	require.NoError(t, err)

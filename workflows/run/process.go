@@ -48,7 +48,7 @@ const (
 	Reversible   Reversal = "taken back"
 	WithMachine  Reversal = "goes with the machine"
 	Evidence     Reversal = "kept as evidence"
-	Irreversible Reversal = "irreversible"
+	Irreversible Reversal = wire.Irreversible
 	Nothing      Reversal = "nothing to take back"
 )
 

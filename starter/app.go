@@ -1,0 +1,81 @@
+// Package starter is the command line of Fermata.
+//
+// It reads specs, signs commands with the person's own SSH key, and shows what the server says. Whatever it can do, the
+// client can: no decision is taken here.
+package starter
+
+import (
+	"runtime/debug"
+
+	"github.com/urfave/cli/v2"
+)
+
+// New returns the command line.
+func New() *cli.App {
+	app := &cli.App{
+		Name:  "fermata",
+		Usage: "carry IT work through many systems and never lose its place",
+		Description: "A spec goes in, a durable run carries it through real systems, a record comes out.\n\n" +
+			"   fermata plan examples/web-server.yaml      what would be done\n" +
+			"   fermata run examples/web-server.yaml       start, and watch\n" +
+			"   fermata approve server/web-01              somebody else lets it go on\n\n" +
+			"RUN is a target (server/web-01, or just web-01) or the ULID of a run.\n\n" + exitCodes,
+		Version: version(),
+		Flags:   globalFlags(),
+		Suggest: true, EnableBashCompletion: true,
+		Commands: []*cli.Command{
+			planCommand(), runCommand(), listCommand(), showCommand(), watchCommand(),
+			approveCommand(), rejectCommand(), retryCommand(), skipCommand(), undoCommand(), cancelCommand(),
+			decommissionCommand(), restoreCommand(), purgeCommand(),
+			historyCommand(), schemaCommand(), validateCommand(), doctorCommand(),
+		},
+		CommandNotFound: nil,
+		Action: func(c *cli.Context) error {
+			if c.NArg() > 0 {
+				return usage("there is no command %q; `fermata --help` lists them%s", c.Args().First(), didYouMean(c))
+			}
+			return cli.ShowAppHelp(c)
+		},
+		OnUsageError: func(_ *cli.Context, err error, _ bool) error { return usage("%v", err) },
+		ExitErrHandler: func(*cli.Context, error) {
+			// The exit code is main's to give.
+		},
+	}
+	for _, c := range app.Commands {
+		c.OnUsageError = app.OnUsageError
+	}
+	return app
+}
+
+func globalFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "config", EnvVars: []string{"FERMATA_CONFIG"}, Usage: "description of the installation `FILE` (default: ./fermata.yaml, then fermata/fermata.yaml in the user's configuration folder)"},
+		&cli.StringFlag{Name: "as", EnvVars: []string{"FERMATA_PERSON"}, Usage: "sign as `PERSON` (default: whose key it is, by allowed_signers)"},
+		&cli.StringFlag{Name: "key", EnvVars: []string{"FERMATA_KEY"}, Usage: "sign with the private key in `FILE` (default: the key in ssh-agent)"},
+		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "table", Usage: "`FORM` of the answer: table, json or yaml"},
+		&cli.StringFlag{Name: "profile", EnvVars: []string{"TEMPORAL_PROFILE"}, Usage: "`NAME` of a profile in Temporal's own configuration"},
+		&cli.StringFlag{Name: "address", Usage: "Temporal at `HOST:PORT` instead of the configured one"},
+		&cli.StringFlag{Name: "namespace", Usage: "Temporal's namespace instead of the configured one"},
+		&cli.BoolFlag{Name: "no-color", EnvVars: []string{"NO_COLOR"}, Usage: "no colours, even on a terminal"},
+	}
+}
+
+func didYouMean(c *cli.Context) string {
+	if best := cli.SuggestCommand(c.App.Commands, c.Args().First()); best != "" {
+		return "; " + best
+	}
+	return ""
+}
+
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return info.Main.Version + " " + s.Value
+		}
+	}
+	return info.Main.Version
+}

@@ -1,0 +1,57 @@
+package starter
+
+import (
+	"strings"
+
+	"fermata/wire"
+)
+
+// plan shows what a run would do, what of it cannot be taken back, and what was seen.
+func (s screen) plan(p wire.Preview) {
+	s.printf("%s of %s\n\n", s.paint(bold, line(p.Plan.Kind)), line(string(p.Plan.Owner)))
+	for _, c := range p.Plan.Changes {
+		reversal := s.paint(dim, line(c.Reversal))
+		if c.Reversal == wire.Irreversible {
+			reversal = s.paint(red, "IRREVERSIBLE")
+		}
+		s.printf("  %s %-34s %s  [%s]\n", s.sign(c.Action), line(c.Title), line(c.Object), reversal)
+		for _, d := range c.Detail {
+			s.printf("      %s\n", s.paint(dim, line(d)))
+		}
+	}
+	if len(p.Observations) > 0 {
+		s.printf("\nSeen while planning:\n")
+	}
+	for _, o := range p.Observations {
+		mark := s.paint(green, "ok ")
+		if !o.OK {
+			mark = s.paint(red, "NO ")
+		}
+		s.printf("  %s %-24s %s\n", mark, line(o.Name), line(o.Text))
+	}
+	s.printf("\nPlan %s\n", p.Hash)
+}
+
+func (s screen) sign(a wire.Action) string {
+	switch a {
+	case wire.Create:
+		return s.paint(green, "+")
+	case wire.Change:
+		return s.paint(yellow, "~")
+	case wire.Remove:
+		return s.paint(red, "-")
+	case wire.Use:
+		return s.paint(blue, "=")
+	case wire.Observe:
+		return "?"
+	}
+	return " "
+}
+
+func problems(p wire.Preview) string {
+	var lines []string
+	for _, o := range p.Problems() {
+		lines = append(lines, line(o.Name)+": "+line(o.Text))
+	}
+	return strings.Join(lines, "\n")
+}

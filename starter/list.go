@@ -1,0 +1,95 @@
+package starter
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"fermata/client"
+)
+
+func listCommand() *cli.Command {
+	return &cli.Command{
+		Name: "list", Aliases: []string{"ls"}, Usage: "list runs, newest first",
+		Description: "   fermata list --open\n   fermata list --state held",
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "open", Usage: "only runs that go on"},
+			&cli.StringFlag{Name: "state", Usage: "only runs in this `STATE`: planning, waiting, running, held, grace, undoing, done, refused, denied, undone, ..."},
+			&cli.IntFlag{Name: "limit", Value: 50, Usage: "at most so many"},
+		},
+		Action: within(func(ctx context.Context, s *session) error {
+			runs, err := s.client.List(ctx, client.Filter{Open: s.c.Bool("open"), State: s.c.String("state"), Limit: s.c.Int("limit")})
+			if err != nil {
+				return err
+			}
+			if done, err := s.screen.document(runs); done || err != nil {
+				return err
+			}
+			w := tabwriter.NewWriter(s.screen.out, 0, 8, 2, ' ', 0)
+			fmt.Fprintln(w, "TARGET\tKIND\tSTATE\tWAITS FOR\tBY\tSTARTED\tRUN")
+			for _, r := range runs {
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", line(r.Target), line(r.Kind), line(r.State), line(strings.Join(r.WaitingFor, " ")),
+					line(r.Requester), r.Started.Local().Format(time.DateTime), line(r.Run))
+			}
+			return w.Flush()
+		}),
+	}
+}
+
+func showCommand() *cli.Command {
+	return &cli.Command{
+		Name: "show", Usage: "show where a run is, with its plan", ArgsUsage: "RUN",
+		Description: "   fermata show web-01\n   fermata -o json show web-01",
+		Action: within(func(ctx context.Context, s *session) error {
+			text, err := one(s.c, "run")
+			if err != nil {
+				return err
+			}
+			workflowID, runID, err := s.target(ctx, text)
+			if err != nil {
+				return err
+			}
+			p, err := s.client.Progress(ctx, workflowID, runID)
+			if err != nil {
+				return err
+			}
+			if done, err := s.screen.document(p); done || err != nil {
+				return err
+			}
+			if p.Preview != nil {
+				s.screen.plan(*p.Preview)
+				s.screen.printf("\n")
+			}
+			for _, l := range s.screen.lines(p, time.Now()) {
+				s.screen.printf("%s\n", l)
+			}
+			return nil
+		}),
+	}
+}
+
+func watchCommand() *cli.Command {
+	return &cli.Command{
+		Name: "watch", Usage: "watch a run until it has ended", ArgsUsage: "RUN",
+		Description: "   fermata watch web-01\n\nThe exit code is the run's. A server that goes away is waited for.",
+		Action: within(func(ctx context.Context, s *session) error {
+			text, err := one(s.c, "run")
+			if err != nil {
+				return err
+			}
+			workflowID, runID, err := s.target(ctx, text)
+			if err != nil {
+				return err
+			}
+			p, err := s.follow(ctx, workflowID, runID)
+			if err != nil {
+				return err
+			}
+			return outcome(p)
+		}),
+	}
+}
