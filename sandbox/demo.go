@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -10,8 +11,13 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
+	"fermata/activities/operation"
+	"fermata/activities/record"
+	"fermata/client"
+	"fermata/config"
 	"fermata/spec"
 	"fermata/starter"
+	"fermata/wire"
 )
 
 // demonstrate carries one spec from its plan to its record, by the same commands that a person would type.
@@ -32,15 +38,16 @@ func demonstrate(ctx context.Context, c *cli.Context, file string) (err error) {
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	interactive := term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stdout.Fd()))
-	d := demo{sandbox: s, app: c, file: file, target: server.WorkflowID(), interactive: interactive}
+	d := demo{sandbox: s, app: c, file: file, server: server, interactive: interactive}
 	status := d.carry(ctx)
 	if !interactive {
 		return status
 	}
 	if status != nil {
-		fmt.Fprintln(c.App.Writer, status)
+		starter.ExitCode(c.App.ErrWriter, status)
 	}
-	fmt.Fprintf(c.App.Writer, "\nThe sandbox stays up. Web UI: %s. The service: %s. Ctrl-C stops; `make run` finds its state again.\n", s.UIURL(), s.Estate.ServiceURL())
+	fmt.Fprintf(c.App.Writer, "\nThe sandbox stays up.\n  web UI    %s\n  service   %s\n  commands  export FERMATA_CONFIG=%s FERMATA_KEY=%s\n            bin/fermata list\nCtrl-C stops; the same command finds everything again.\n",
+		s.UIURL(), s.Estate.ServiceURL(), s.Config, s.People.RequesterKey)
 	<-ctx.Done()
 	return nil
 }
@@ -49,40 +56,109 @@ type demo struct {
 	sandbox     *Sandbox
 	app         *cli.Context
 	file        string
-	target      string
+	server      *spec.Server
 	interactive bool
 }
 
 func (d demo) carry(ctx context.Context) error {
 	if !d.interactive {
-		fmt.Fprintf(d.app.App.Writer, "No terminal: the two people that this sandbox invented act, %s and %s.\n\n", Requester, Approver)
+		fmt.Fprintf(d.app.App.Writer, "No terminal: the two people that this sandbox invented act, %s and %s.\n", Requester, Approver)
 	}
-	approve := []string{"approve", d.target}
-	if !d.interactive {
-		approve = []string{"approve", "--yes", "--reason", "the sandbox's demonstration", d.target}
+	phase, served, err := d.found(ctx)
+	if err != nil {
+		return err
 	}
-	for _, step := range []struct {
-		key  string
-		args []string
-	}{
-		{d.sandbox.People.RequesterKey, []string{"plan", d.file}},
-		{d.sandbox.People.RequesterKey, []string{"run", "--detach", d.file}},
-		{d.sandbox.People.ApproverKey, approve},
-		{d.sandbox.People.RequesterKey, []string{"watch", d.target}},
-		{d.sandbox.People.RequesterKey, []string{"history", d.target}},
-	} {
-		if err := d.fermata(ctx, step.key, step.args); err != nil {
+	target := d.server.WorkflowID()
+	switch {
+	case phase != "":
+		fmt.Fprintf(d.app.App.Writer, "An earlier run of %s is %s: going on with it.\n", target, phase)
+	case served:
+		fmt.Fprintf(d.app.App.Writer, "%s is in service already. Its history follows; `fermata decommission %s` takes it out of service.\n", target, d.server.Metadata.Name)
+		return d.as(ctx, d.sandbox.People.RequesterKey, "history", target)
+	default:
+		if err := d.begin(ctx); err != nil {
 			return err
 		}
 	}
-	return nil
+	if phase == "" || phase == wire.Planning || phase == wire.Waiting {
+		if err := d.approve(ctx, target); err != nil {
+			return err
+		}
+	}
+	if err := d.as(ctx, d.sandbox.People.RequesterKey, "watch", target); err != nil {
+		return err
+	}
+	return d.as(ctx, d.sandbox.People.RequesterKey, "history", target)
 }
 
-// fermata runs the real command line in this process, and shows what it runs.
-func (d demo) fermata(ctx context.Context, key string, args []string) error {
+// found looks at what an earlier process left: a run that goes on, or a server that is in service.
+func (d demo) found(ctx context.Context) (phase wire.Phase, served bool, err error) {
+	cfg, err := config.Load(d.sandbox.Config)
+	if err != nil {
+		return "", false, err
+	}
+	options, err := client.FromConfig(ctx, cfg, d.sandbox.o.Log)
+	if err != nil {
+		return "", false, err
+	}
+	c, err := client.Dial(ctx, options)
+	if err != nil {
+		return "", false, err
+	}
+	defer c.Close()
+	open, err := c.Open(ctx, d.server.WorkflowID())
+	if err != nil {
+		return "", false, err
+	}
+	if open {
+		p, err := c.Progress(ctx, d.server.WorkflowID(), "")
+		return p.Phase, false, err
+	}
+	served, err = inService(ctx, c, operation.Owner(d.server.Owner()))
+	return "", served, err
+}
+
+// inService reads the owner's records: the last thing that was done to it was to provision it, or to restore it.
+func inService(ctx context.Context, c *client.Client, owner operation.Owner) (bool, error) {
+	out, err := c.Records(ctx, record.FindInput{Owner: owner}, false)
+	if err != nil {
+		return false, err
+	}
+	served := false
+	for _, e := range out.Entries {
+		var r record.Record
+		if err := json.Unmarshal(e.Record, &r); err != nil {
+			return false, fmt.Errorf("reading record %d: %w", e.Sequence, err)
+		}
+		switch {
+		case r.Outcome == string(wire.Done):
+			served = r.Kind == wire.ProvisionServer
+		case r.Outcome == string(wire.Restored):
+			served = true
+		}
+	}
+	return served, nil
+}
+
+func (d demo) begin(ctx context.Context) error {
+	if err := d.as(ctx, d.sandbox.People.RequesterKey, "plan", d.file); err != nil {
+		return err
+	}
+	return d.as(ctx, d.sandbox.People.RequesterKey, "run", "--detach", d.file)
+}
+
+func (d demo) approve(ctx context.Context, target string) error {
+	if d.interactive {
+		fmt.Fprintf(d.app.App.Writer, "\nNow you are %s, who is not the requester.\n", Approver)
+		return d.as(ctx, d.sandbox.People.ApproverKey, "approve", target)
+	}
+	return d.as(ctx, d.sandbox.People.ApproverKey, "approve", "--yes", "--reason", "demonstration without a terminal", target)
+}
+
+// as runs the real command line in this process, with a person's key, and shows what it runs.
+func (d demo) as(ctx context.Context, key string, args ...string) error {
 	fmt.Fprintf(d.app.App.Writer, "\n$ fermata %s\n", strings.Join(args, " "))
 	app := starter.New()
 	app.Writer, app.ErrWriter = d.app.App.Writer, d.app.App.ErrWriter
-	app.ExitErrHandler = func(*cli.Context, error) {} // The sandbox ends itself.
 	return app.RunContext(ctx, append([]string{"fermata", "--config", d.sandbox.Config, "--key", key}, args...))
 }

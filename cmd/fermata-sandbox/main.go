@@ -3,6 +3,8 @@ package main
 
 import (
 	"context"
+	"io"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
@@ -13,6 +15,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	log.SetOutput(io.Discard) // The simulator of vCenter writes to it; our own log is slog.
 	err := sandbox.Command().RunContext(ctx, os.Args)
 	stop()
 	os.Exit(starter.ExitCode(os.Stderr, err))
