@@ -178,8 +178,11 @@ func (s *Summary) attributes(fields map[string]*commonpb.Payload) {
 		key  sdk.SearchAttributeKeyKeyword
 		into *string
 	}{
-		{wire.AttributeTarget, &s.Target}, {wire.AttributeState, &s.State}, {wire.AttributeSite, &s.Site},
-		{wire.AttributeRequester, &s.Requester}, {wire.AttributeKey, &s.Run},
+		{wire.AttributeTarget, &s.Target},
+		{wire.AttributeState, &s.State},
+		{wire.AttributeSite, &s.Site},
+		{wire.AttributeRequester, &s.Requester},
+		{wire.AttributeKey, &s.Run},
 	}
 	for _, k := range keywords {
 		if p := fields[k.key.GetName()]; p != nil {

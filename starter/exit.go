@@ -81,8 +81,12 @@ var kinds = []struct {
 	kind fault.Kind
 	code int
 }{
-	{fault.Invalid, exitInvalid}, {fault.NotFound, exitNotFound}, {fault.Conflict, exitConflict},
-	{fault.Unauthorized, exitUnauthorized}, {fault.Throttled, exitUnavailable}, {fault.Unavailable, exitUnavailable},
+	{fault.Invalid, exitInvalid},
+	{fault.NotFound, exitNotFound},
+	{fault.Conflict, exitConflict},
+	{fault.Unauthorized, exitUnauthorized},
+	{fault.Throttled, exitUnavailable},
+	{fault.Unavailable, exitUnavailable},
 }
 
 // outcome turns the end of a run into an error with its exit code.

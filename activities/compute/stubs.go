@@ -14,8 +14,7 @@ type CheckInput struct {
 }
 
 // CheckOutput answers Check.
-type CheckOutput struct {
-}
+type CheckOutput struct{}
 
 // Check proves that the platform answers and the credential is good.
 func Check(ctx workflow.Context, in CheckInput) (CheckOutput, error) {
@@ -96,8 +95,7 @@ type RemoveVMInput struct {
 }
 
 // RemoveVMOutput answers RemoveVM.
-type RemoveVMOutput struct {
-}
+type RemoveVMOutput struct{}
 
 // RemoveVM destroys the machine that carries the operation's key.
 func RemoveVM(ctx workflow.Context, in RemoveVMInput) (RemoveVMOutput, error) {
@@ -164,8 +162,7 @@ type DestroyVMInput struct {
 }
 
 // DestroyVMOutput answers DestroyVM.
-type DestroyVMOutput struct {
-}
+type DestroyVMOutput struct{}
 
 // DestroyVM destroys a machine of the owner.
 func DestroyVM(ctx workflow.Context, in DestroyVMInput) (DestroyVMOutput, error) {

@@ -14,8 +14,7 @@ type CheckInput struct {
 }
 
 // CheckOutput answers Check.
-type CheckOutput struct {
-}
+type CheckOutput struct{}
 
 // Check proves that the device answers and the credential is good.
 func Check(ctx workflow.Context, in CheckInput) (CheckOutput, error) {
@@ -62,8 +61,7 @@ type ClosePathsInput struct {
 }
 
 // ClosePathsOutput answers ClosePaths.
-type ClosePathsOutput struct {
-}
+type ClosePathsOutput struct{}
 
 // ClosePaths removes the rules that carry the operation's key.
 func ClosePaths(ctx workflow.Context, in ClosePathsInput) (ClosePathsOutput, error) {

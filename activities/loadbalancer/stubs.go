@@ -14,8 +14,7 @@ type CheckInput struct {
 }
 
 // CheckOutput answers Check.
-type CheckOutput struct {
-}
+type CheckOutput struct{}
 
 // Check proves that the balancer answers with the rights we need.
 func Check(ctx workflow.Context, in CheckInput) (CheckOutput, error) {
@@ -85,8 +84,7 @@ type RemoveMemberInput struct {
 }
 
 // RemoveMemberOutput answers RemoveMember.
-type RemoveMemberOutput struct {
-}
+type RemoveMemberOutput struct{}
 
 // RemoveMember drains and removes the member that carries the operation's key.
 func RemoveMember(ctx workflow.Context, in RemoveMemberInput) (RemoveMemberOutput, error) {

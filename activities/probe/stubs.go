@@ -14,8 +14,7 @@ type CheckInput struct {
 }
 
 // CheckOutput answers Check.
-type CheckOutput struct {
-}
+type CheckOutput struct{}
 
 // Check proves that the way out is open.
 func Check(ctx workflow.Context, in CheckInput) (CheckOutput, error) {

@@ -15,8 +15,7 @@ type CheckInput struct {
 }
 
 // CheckOutput answers Check.
-type CheckOutput struct {
-}
+type CheckOutput struct{}
 
 // Check proves that the ticket system answers and the queue takes tickets.
 func Check(ctx workflow.Context, in CheckInput) (CheckOutput, error) {
@@ -50,8 +49,7 @@ type AddNoteInput struct {
 }
 
 // AddNoteOutput answers AddNote.
-type AddNoteOutput struct {
-}
+type AddNoteOutput struct{}
 
 // AddNote adds a note to the ticket.
 func AddNote(ctx workflow.Context, in AddNoteInput) (AddNoteOutput, error) {

@@ -177,8 +177,10 @@ func TestHostThatDoesNotAnswerIsUnavailable(t *testing.T) {
 func chain(t *testing.T) (target, inner, outer bundle, cfg sshx.Config) {
 	t.Helper()
 	target, inner, outer = setup(t), setup(t), setup(t)
-	secrets := vault{"secret://file/target": target.vault["secret://file/key"], "secret://file/inner": inner.vault["secret://file/key"],
-		"secret://file/outer": outer.vault["secret://file/key"]}
+	secrets := vault{
+		"secret://file/target": target.vault["secret://file/key"], "secret://file/inner": inner.vault["secret://file/key"],
+		"secret://file/outer": outer.vault["secret://file/key"],
+	}
 	target.vault = secrets
 	target.cfg.Key, inner.cfg.Key, outer.cfg.Key = "secret://file/target", "secret://file/inner", "secret://file/outer"
 	inner.cfg.Jump = &outer.cfg

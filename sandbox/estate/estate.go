@@ -100,8 +100,11 @@ func Start(ctx context.Context, o Options) (e *Estate, err error) {
 		name string
 		do   func(context.Context) error
 	}{
-		{Edge, e.startEdge}, {Balancer, e.startBalancer}, {Bastion, e.startBastion},
-		{VCenter, e.startVCenter}, {Tickets, e.startTickets},
+		{Edge, e.startEdge},
+		{Balancer, e.startBalancer},
+		{Bastion, e.startBastion},
+		{VCenter, e.startVCenter},
+		{Tickets, e.startTickets},
 	} {
 		if err := start.do(ctx); err != nil {
 			return e, fmt.Errorf("starting the sandbox's %s: %w", start.name, err)

@@ -53,7 +53,10 @@ func TestAServerIsProvisionedAndDecommissioned(t *testing.T) {
 	p = b.until(t, leaving, "an end", ended)
 	require.Equal(t, wire.Restored, p.Outcome, "%s %v", p.Reason, p.LeftBehind)
 	require.Empty(t, p.LeftBehind)
-	require.Eventually(t, func() bool { status, body := b.ask(t, "/healthz"); return status == 200 && strings.Contains(body, "1.2.0") }, 30*time.Second, 100*time.Millisecond)
+	require.Eventually(t, func() bool {
+		status, body := b.ask(t, "/healthz")
+		return status == 200 && strings.Contains(body, "1.2.0")
+	}, 30*time.Second, 100*time.Millisecond)
 
 	again, err := client.Decommission("web-01", time.Hour)
 	last := b.begin(t, again, err)

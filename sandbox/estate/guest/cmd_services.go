@@ -185,8 +185,11 @@ func show(_ context.Context, c Call, f flags, name string) int {
 		wanted = append(wanted, strings.Split(list, ",")...)
 	}
 	for _, pair := range [][2]string{
-		{"Id", name + ".service"}, {"LoadState", map[bool]string{true: "loaded", false: "not-found"}[loaded]}, {"ActiveState", status},
-		{"SubState", map[string]string{"active": "running", "failed": "failed", "inactive": "dead"}[status]}, {"MainPID", strconv.Itoa(s.pid(name))},
+		{"Id", name + ".service"},
+		{"LoadState", map[bool]string{true: "loaded", false: "not-found"}[loaded]},
+		{"ActiveState", status},
+		{"SubState", map[string]string{"active": "running", "failed": "failed", "inactive": "dead"}[status]},
+		{"MainPID", strconv.Itoa(s.pid(name))},
 		{"UnitFileState", map[bool]string{true: map[bool]string{true: "enabled", false: "disabled"}[enabled], false: ""}[loaded]},
 	} {
 		if len(wanted) > 0 && !slices.Contains(wanted, pair[0]) {

@@ -137,8 +137,10 @@ func (m *Machine) placeCommand(name string) error {
 }
 
 func (m *Machine) makePackages() error {
-	base := map[string]string{"apt": "2.6.1", "dpkg": "1.21.22", "systemd": "252.38-1~deb12u1", "coreutils": "9.1-1",
-		"util-linux": "2.38.1-5+deb12u3", "openssh-server": "1:9.2p1-2+deb12u6", "sudo": "1.9.13p3-1+deb12u2", "e2fsprogs": "1.47.0-2"}
+	base := map[string]string{
+		"apt": "2.6.1", "dpkg": "1.21.22", "systemd": "252.38-1~deb12u1", "coreutils": "9.1-1",
+		"util-linux": "2.38.1-5+deb12u3", "openssh-server": "1:9.2p1-2+deb12u6", "sudo": "1.9.13p3-1+deb12u2", "e2fsprogs": "1.47.0-2",
+	}
 	m.change(func(s *state) {
 		for name, version := range base {
 			s.Packages[name] = &installed{Version: version, Status: "installed"}
