@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/vmware/govmomi"
@@ -41,7 +42,7 @@ func (b *bench) snapshot(t *testing.T) snapshot {
 	t.Helper()
 	rules, exit := b.Estate.Edge.Exec(t.Context(), "nft list ruleset")
 	require.Zero(t, exit, rules)
-	saved, _ := b.Estate.Edge.Exec(t.Context(), "cat /etc/nftables.d/*.nft")
+	saved, _ := b.Estate.Edge.Exec(t.Context(), "cat /etc/nftables.d/fermata.nft 2>/dev/null | grep accept")
 	pool, err := b.Estate.Balancer.ReadFile("/etc/haproxy/haproxy.cfg")
 	require.NoError(t, err)
 	return snapshot{Machines: b.machines(t), Rules: counters.ReplaceAllString(rules, ""), Saved: saved, Pool: string(pool), Runtime: b.servers(t)}
@@ -92,20 +93,37 @@ func pool(t *testing.T, file string) *x509.CertPool {
 	return p
 }
 
-// servers asks the balancer's socket, by hand.
+// servers asks the balancer's socket, by hand, until it answers: in some scenarios it fails on purpose.
 func (b *bench) servers(t *testing.T) []string {
 	t.Helper()
-	conn, err := b.Estate.Network.Dial(t.Context(), b.Estate.Edge.Address(), estate.BalancerSocket)
-	require.NoError(t, err)
-	defer func() { _ = conn.Close() }()
-	_, err = conn.Write([]byte("show stat\n"))
-	require.NoError(t, err)
-	data, err := io.ReadAll(conn)
-	require.NoError(t, err)
 	var out []string
-	for line := range strings.SplitSeq(string(data), "\n") {
+	require.Eventually(t, func() bool {
+		text, ok := b.showStat(t)
+		out = parseStat(text)
+		return ok
+	}, 30*time.Second, 50*time.Millisecond)
+	return out
+}
+
+func (b *bench) showStat(t *testing.T) (string, bool) {
+	t.Helper()
+	conn, err := b.Estate.Network.Dial(t.Context(), b.Estate.Edge.Address(), estate.BalancerSocket)
+	if err != nil {
+		return "", false
+	}
+	defer func() { _ = conn.Close() }()
+	if _, err = conn.Write([]byte("show stat\n")); err != nil {
+		return "", false
+	}
+	data, err := io.ReadAll(conn)
+	return string(data), err == nil && strings.HasPrefix(string(data), "# pxname")
+}
+
+func parseStat(text string) []string {
+	var out []string
+	for line := range strings.SplitSeq(text, "\n") {
 		f := strings.Split(line, ",")
-		if len(f) > 17 && f[0] == estate.Backend && f[1] != "BACKEND" {
+		if len(f) > 17 && f[0] == estate.Backend && f[1] != "BACKEND" && f[1] != "FRONTEND" {
 			out = append(out, f[0]+"/"+f[1]+" "+f[17])
 		}
 	}

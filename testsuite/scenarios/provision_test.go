@@ -106,9 +106,6 @@ func TestLostAnswersFailuresAndDelaysMakeNothingTwice(t *testing.T) {
 		o.Faults = map[string]*faults.Faults{estate.VCenter: troubled(), estate.Balancer: troubled(), estate.Tickets: troubled()}
 	})
 	started, _ := b.provision(t)
-	for _, f := range []string{estate.VCenter, estate.Balancer, estate.Tickets} {
-		_ = f
-	}
 	require.Len(t, b.machinesNamed(t, "web-01"), 1)
 	require.Equal(t, []string{"web/web-01 UP"}, b.servers(t))
 	require.Equal(t, 1, strings.Count(b.snapshot(t).Saved, started.Run))

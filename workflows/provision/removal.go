@@ -233,8 +233,8 @@ func (p *decommission) absent() planned {
 					}
 				}
 				n := len(left.Machines) + len(left.Members)
-				for _, rules := range left.Rules {
-					n += len(rules)
+				for _, device := range firewallsOf(p.server) {
+					n += len(left.Rules[device])
 				}
 				if n > 0 {
 					return run.Result{}, temporal.NewApplicationError(fmt.Sprintf("%d objects of %s are left", n, p.Owner()), string(fault.Conflict))
