@@ -48,7 +48,7 @@ func start(t *testing.T, f *faults.Faults) (*Balancer, *atomic.Value) {
 	return b, &text
 }
 
-func server(t *testing.T, name string) string {
+func answering(t *testing.T, name string) string {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, name) }))
 	t.Cleanup(s.Close)
@@ -111,8 +111,8 @@ func TestTrafficFollowsTheWeightsOfReadyServers(t *testing.T) {
 	code, body := get(t, b)
 	require.Equal(t, http.StatusServiceUnavailable, code)
 	require.Contains(t, body, "No server is available")
-	b.Do("add server web/a " + server(t, "a") + " check weight 30")
-	b.Do("add server web/b " + server(t, "b") + " check weight 10")
+	b.Do("add server web/a " + answering(t, "a") + " check weight 30")
+	b.Do("add server web/b " + answering(t, "b") + " check weight 10")
 	b.Do("enable health web/a")
 	b.Do("enable health web/b")
 	code, _ = get(t, b)
@@ -133,7 +133,7 @@ func TestTrafficFollowsTheWeightsOfReadyServers(t *testing.T) {
 func TestReloadForgetsTheRuntimeAndKeepsABadFileOut(t *testing.T) {
 	t.Parallel()
 	b, text := start(t, nil)
-	b.Do("add server web/a " + server(t, "a") + " check")
+	b.Do("add server web/a " + answering(t, "a") + " check")
 	socket := b.SocketAddress("10.10.0.5:9999")
 	text.Store(config + "    bogus\n")
 	require.ErrorContains(t, b.Reload(), "parsing [h.cfg:13] : unknown keyword 'bogus' in 'backend' section")
