@@ -105,6 +105,7 @@ func (m *Machine) runner(s script, stdin *os.File, pid int) (*interp.Runner, err
 		interp.ExecHandlers(func(interp.ExecHandlerFunc) interp.ExecHandlerFunc { return h.exec }),
 		interp.CallHandler(h.call),
 		interp.OpenHandler(h.open),
+		interp.ReadDirHandler2(h.readDir),
 		interp.StatHandler(h.stat),
 		interp.AccessHandler(h.access),
 		interp.Params(append(append([]string{}, s.flags...), append([]string{"--"}, s.params...)...)...),
