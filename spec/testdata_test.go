@@ -77,10 +77,6 @@ spec:
     grace: 168h
 `
 
-const archive = `archive:
-      url: https://repo.estate.test/hello.tar.gz
-      sha256: aa
-      into: /opt/hello`
 
 // spoil replaces old, which must be there once, and returns the document.
 func spoil(t *testing.T, old, text string) string {

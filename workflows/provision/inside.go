@@ -2,8 +2,6 @@ package provision
 
 import (
 	"fmt"
-	"net"
-	"strconv"
 	"strings"
 
 	"go.temporal.io/sdk/workflow"
@@ -185,7 +183,7 @@ func applicationDetail(a spec.Application) []string {
 
 func (p *provision) health() planned {
 	h := p.server.Spec.Application.Health
-	url := "http://" + net.JoinHostPort(p.address(), strconv.Itoa(h.Port)) + h.Path
+	url := "http://" + joined(p.address(), h.Port) + h.Path
 	return planned{
 		Step: run.Step{
 			ID: stepHealth, Title: "ask the application for its health", After: []string{stepApplication}, Reversal: run.Nothing,

@@ -226,3 +226,11 @@ func (p *provision) address() string {
 	}
 	return prefix.Addr().String()
 }
+
+// joined is host:port, with brackets around an IPv6 address.
+func joined(address string, port int) string {
+	if strings.Contains(address, ":") {
+		return fmt.Sprintf("[%s]:%d", address, port)
+	}
+	return fmt.Sprintf("%s:%d", address, port)
+}

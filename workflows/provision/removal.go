@@ -2,8 +2,6 @@ package provision
 
 import (
 	"fmt"
-	"net"
-	"strconv"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -253,7 +251,7 @@ func (p *decommission) silent(ctx workflow.Context) error {
 		return nil
 	}
 	address := (&provision{server: p.server}).address()
-	url := "http://" + net.JoinHostPort(address, strconv.Itoa(a.Health.Port)) + a.Health.Path
+	url := "http://" + joined(address, a.Health.Port) + a.Health.Path
 	_, err := probe.Get(ctx, probe.GetInput{Request: probe.Request{URL: url, Absent: true}})
 	return err
 }

@@ -3,9 +3,7 @@ package provision
 import (
 	"encoding/json"
 	"fmt"
-	"net"
 	"slices"
-	"strconv"
 	"strings"
 
 	"go.temporal.io/sdk/workflow"
@@ -246,7 +244,7 @@ func (p *provision) service() []planned {
 				return err
 			},
 		},
-		action: wire.Create, object: "member " + object, detail: []string{fmt.Sprintf("%s weight %d", net.JoinHostPort(member.Address, strconv.Itoa(member.Port)), member.Weight)},
+		action: wire.Create, object: "member " + object, detail: []string{fmt.Sprintf("%s weight %d", joined(member.Address, member.Port), member.Weight)},
 	}, {
 		Step: run.Step{
 			ID: stepReady, Title: "let traffic in", After: []string{stepPool}, Reversal: run.Nothing, // Undone with the member.

@@ -24,12 +24,12 @@ const base = `table inet filter {
 `
 
 // script runs a script; the second value is what nft says.
-func (r *Ruleset) script4test(text string) (int, string) {
+func (r *Ruleset) try(text string) (int, string) {
 	var out strings.Builder
 	return r.Command([]string{"-f", "-"}, strings.NewReader(text), nil, &out, &out), out.String()
 }
 
-func (r *Ruleset) line4test(words ...string) string {
+func (r *Ruleset) do(words ...string) string {
 	var out strings.Builder
 	r.Command(words, nil, nil, &out, &out)
 	return out.String()
@@ -39,7 +39,7 @@ func loaded(t *testing.T, path string) *Ruleset {
 	t.Helper()
 	r, err := New(path)
 	require.NoError(t, err)
-	exit, text := r.script4test("flush ruleset\n" + base)
+	exit, text := r.try("flush ruleset\n" + base)
 	require.Zero(t, exit, text)
 	return r
 }
@@ -47,10 +47,10 @@ func loaded(t *testing.T, path string) *Ruleset {
 func TestListingIsWhatWasLoaded(t *testing.T) {
 	t.Parallel()
 	r := loaded(t, "")
-	require.Equal(t, base, r.line4test("list", "ruleset"))
-	exit, text := r.script4test("flush ruleset\n" + r.line4test("list", "ruleset"))
+	require.Equal(t, base, r.do("list", "ruleset"))
+	exit, text := r.try("flush ruleset\n" + r.do("list", "ruleset"))
 	require.Zero(t, exit, text)
-	require.Equal(t, base, r.line4test("list", "ruleset"))
+	require.Equal(t, base, r.do("list", "ruleset"))
 }
 
 // The words are those of nft 1.0.6, taken down from the real one.
@@ -74,21 +74,21 @@ func TestErrorsSpeakAsTheRealOnes(t *testing.T) {
 		"add rule inet filter fermata ip saddr \"x":                    "syntax error",
 	} {
 		r := loaded(t, "")
-		exit, text := r.script4test(script + "\n")
+		exit, text := r.try(script + "\n")
 		require.Equal(t, 1, exit, script)
 		require.Contains(t, text, want)
-		require.Equal(t, base, r.line4test("list", "ruleset"), "nothing changed")
+		require.Equal(t, base, r.do("list", "ruleset"), "nothing changed")
 	}
 	r := loaded(t, "")
-	require.Equal(t, "Error: No such file or directory\nlist chain inet filter nope\n                       ^^^^\n", r.line4test("list", "chain", "inet", "filter", "nope"))
+	require.Equal(t, "Error: No such file or directory\nlist chain inet filter nope\n                       ^^^^\n", r.do("list", "chain", "inet", "filter", "nope"))
 }
 
 func TestATransactionIsAllOrNothing(t *testing.T) {
 	t.Parallel()
 	r := loaded(t, "")
-	exit, _ := r.script4test("add rule inet filter fermata tcp dport 22 accept\ndelete rule inet filter fermata handle 999\n")
+	exit, _ := r.try("add rule inet filter fermata tcp dport 22 accept\ndelete rule inet filter fermata handle 999\n")
 	require.Equal(t, 1, exit)
-	require.Equal(t, base, r.line4test("list", "ruleset"))
+	require.Equal(t, base, r.do("list", "ruleset"))
 }
 
 func TestCheckChangesNothing(t *testing.T) {
@@ -96,31 +96,31 @@ func TestCheckChangesNothing(t *testing.T) {
 	r := loaded(t, "")
 	var out strings.Builder
 	require.Zero(t, r.Command([]string{"-c", "-f", "-"}, strings.NewReader("flush ruleset\n"), nil, &out, &out))
-	require.Equal(t, base, r.line4test("list", "ruleset"))
+	require.Equal(t, base, r.do("list", "ruleset"))
 }
 
 func TestHandlesPositionsAndSets(t *testing.T) {
 	t.Parallel()
 	r := loaded(t, "")
-	r.line4test("add rule inet filter fermata tcp dport { 443, 80, 80 } accept")
-	r.line4test("insert rule inet filter fermata ct state new udp dport 9 drop")
-	listing := r.line4test("-a", "list", "chain", "inet", "filter", "fermata")
+	r.do("add rule inet filter fermata tcp dport { 443, 80, 80 } accept")
+	r.do("insert rule inet filter fermata ct state new udp dport 9 drop")
+	listing := r.do("-a", "list", "chain", "inet", "filter", "fermata")
 	require.Contains(t, listing, "\t\tct state new udp dport 9 drop # handle 8\n\t\ttcp dport { 80, 443 } accept # handle 7\n", listing)
-	require.Empty(t, r.line4test("add set inet filter s { type ipv4_addr; flags timeout; }"))
-	require.Empty(t, r.line4test(`add element inet filter s { 10.98.1.66 timeout 1h comment "case-42" }`))
-	require.Empty(t, r.line4test(`add element inet filter s { 10.98.1.66 }`), "adding again is no error")
-	require.Contains(t, r.line4test("-j", "list", "set", "inet", "filter", "s"), `"comment":"case-42"`)
-	require.Empty(t, r.line4test("add rule inet filter fermata ip saddr @s drop"))
-	require.Contains(t, r.line4test("delete set inet filter s"), "Device or resource busy")
-	require.Contains(t, r.line4test("delete element inet filter s { 10.98.1.67 }"), "No such file or directory")
+	require.Empty(t, r.do("add set inet filter s { type ipv4_addr; flags timeout; }"))
+	require.Empty(t, r.do(`add element inet filter s { 10.98.1.66 timeout 1h comment "case-42" }`))
+	require.Empty(t, r.do(`add element inet filter s { 10.98.1.66 }`), "adding again is no error")
+	require.Contains(t, r.do("-j", "list", "set", "inet", "filter", "s"), `"comment":"case-42"`)
+	require.Empty(t, r.do("add rule inet filter fermata ip saddr @s drop"))
+	require.Contains(t, r.do("delete set inet filter s"), "Device or resource busy")
+	require.Contains(t, r.do("delete element inet filter s { 10.98.1.67 }"), "No such file or directory")
 }
 
 func TestNeighboursAreJoinedAsTheRealOneDoes(t *testing.T) {
 	t.Parallel()
 	r := loaded(t, "")
-	require.Empty(t, r.line4test("add rule inet filter fermata ip saddr { 10.0.0.0/23, 10.0.2.0/24, 10.9.0.0/16, 10.9.1.0/24 } accept"))
-	require.Contains(t, r.line4test("list", "ruleset"), "ip saddr { 10.0.0.0-10.0.2.255, 10.9.0.0/16 } accept")
-	require.Contains(t, r.line4test("-j", "list", "ruleset"), `{"range":["10.0.0.0","10.0.2.255"]}`)
+	require.Empty(t, r.do("add rule inet filter fermata ip saddr { 10.0.0.0/23, 10.0.2.0/24, 10.9.0.0/16, 10.9.1.0/24 } accept"))
+	require.Contains(t, r.do("list", "ruleset"), "ip saddr { 10.0.0.0-10.0.2.255, 10.9.0.0/16 } accept")
+	require.Contains(t, r.do("-j", "list", "ruleset"), `{"range":["10.0.0.0","10.0.2.255"]}`)
 }
 
 func TestAllows(t *testing.T) {
@@ -149,7 +149,7 @@ func TestAllows(t *testing.T) {
 			t.Parallel()
 			r := loaded(t, "")
 			if c.rule != "" {
-				require.Empty(t, r.line4test("add rule inet filter fermata "+c.rule))
+				require.Empty(t, r.do("add rule inet filter fermata "+c.rule))
 			}
 			require.Equal(t, c.want, r.Allows(at(c.from), at(c.to), c.proto))
 		})
@@ -163,12 +163,12 @@ func TestStateIsFoundAgainAndLostByAReset(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "nft.json")
 	r := loaded(t, path)
-	require.Empty(t, r.line4test("add rule inet filter fermata tcp dport 22 accept"))
+	require.Empty(t, r.do("add rule inet filter fermata tcp dport 22 accept"))
 	again, err := New(path)
 	require.NoError(t, err)
-	require.Equal(t, r.line4test("-a", "list", "ruleset"), again.line4test("-a", "list", "ruleset"))
+	require.Equal(t, r.do("-a", "list", "ruleset"), again.do("-a", "list", "ruleset"))
 	require.NoError(t, again.Reset())
-	require.Empty(t, again.line4test("list", "ruleset"))
+	require.Empty(t, again.do("list", "ruleset"))
 }
 
 func TestIncludes(t *testing.T) {
@@ -187,7 +187,7 @@ func TestIncludes(t *testing.T) {
 	require.NoError(t, r.LoadFile("/main", read), "wildcards that find nothing are no error")
 	r.SetGlob(func(string) []string { return []string{"/d/a.nft"} })
 	require.NoError(t, r.LoadFile("/main", read))
-	require.Contains(t, r.line4test("list", "ruleset"), "tcp dport 7 accept")
+	require.Contains(t, r.do("list", "ruleset"), "tcp dport 7 accept")
 	require.Error(t, r.LoadFile("/broken", read))
 	require.ErrorContains(t, r.LoadFile("/absent", read), `Could not open file "/absent"`)
 }
@@ -199,15 +199,15 @@ func FuzzScript(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		r, err := New("")
 		require.NoError(t, err)
-		if exit, _ := r.script4test(base + text); exit != 0 {
+		if exit, _ := r.try(base + text); exit != 0 {
 			return
 		}
-		listing := r.line4test("list", "ruleset")
+		listing := r.do("list", "ruleset")
 		again, err := New("")
 		require.NoError(t, err)
-		if exit, says := again.script4test(listing); exit != 0 {
+		if exit, says := again.try(listing); exit != 0 {
 			t.Fatalf("the listing is refused: %s\n%s", says, listing)
 		}
-		require.Equal(t, listing, again.line4test("list", "ruleset"))
+		require.Equal(t, listing, again.do("list", "ruleset"))
 	})
 }
