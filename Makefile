@@ -8,7 +8,7 @@ LDFLAGS := -s -w
 GO ?= go
 
 # Packages that link the embedded Temporal server: their first build takes minutes, so they are kept apart.
-HEAVY := ./sandbox ./sandbox/embedded ./cmd/fermata-sandbox ./testsuite/scenarios ./testsuite/crash ./testsuite/replay/recorder
+HEAVY := ./sandbox ./sandbox/embedded ./cmd/fermata-sandbox ./testsuite/scenarios
 LIGHT = $(shell $(GO) list ./... | grep -v -x $(foreach p,$(HEAVY),-e fermata/$(p:./%=%)))
 
 .PHONY: help
@@ -31,7 +31,7 @@ sandbox: build ## start the sandbox and stay until Ctrl-C
 .PHONY: test
 test: ## all tests: no root, no network but modules and loopback
 	$(GO) test -count=1 -ldflags '$(LDFLAGS)' $(LIGHT)
-	$(GO) test -count=1 -ldflags '$(LDFLAGS)' -timeout 20m ./sandbox ./sandbox/embedded ./testsuite/scenarios ./testsuite/crash
+	$(GO) test -count=1 -ldflags '$(LDFLAGS)' -timeout 20m ./testsuite/scenarios
 
 .PHONY: ci
 ci: lint build test ## lint, build and test: what CI runs
@@ -51,10 +51,6 @@ lint: tools ## formatting, linters, determinism of workflows
 .PHONY: fmt
 fmt: tools ## format all Go files
 	bin/tools/gofumpt -w $$(git ls-files '*.go')
-
-.PHONY: record
-record: ## record histories of runs for replay tests; existing ones are never overwritten
-	$(GO) test -count=1 -ldflags '$(LDFLAGS)' ./testsuite/replay/recorder -run TestRecord -record
 
 .PHONY: fuzz
 fuzz: ## fuzz every parser for 20 seconds each

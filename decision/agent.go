@@ -130,7 +130,7 @@ func SignerFromAgent(socket, publicKeyPath string) (ssh.Signer, io.Closer, error
 	if socket == "" {
 		return nil, nil, errors.New("there is no ssh-agent: SSH_AUTH_SOCK is not set; start one, or name a key file")
 	}
-	conn, err := net.DialTimeout("unix", socket, agentPatience)
+	conn, err := net.DialTimeout("unix", socket, agentPatience) //nolint:noctx // A local socket, with a limit of its own.
 	if err != nil {
 		return nil, nil, fmt.Errorf("reaching ssh-agent: %w: start it, or name a key file", err)
 	}

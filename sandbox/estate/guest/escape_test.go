@@ -166,6 +166,31 @@ func TestWhatNeverEndsIsEnded(t *testing.T) {
 	f.refused(2, "Argument list too long", "x=0123456789abcdef; for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do x=$x$x; done; eval \"$x\"")
 }
 
+// TestBuiltinsDoNotAskTheHost plants what the interpreter's own builtins would find: a program, a link, a script.
+func TestBuiltinsDoNotAskTheHost(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	dir := filepath.Dir(f.outside)
+	tool := filepath.Join(dir, "tool")
+	require.NoError(t, os.WriteFile(tool, []byte("#!/bin/sh\necho "+canary+"\n"), 0o700))
+	require.NoError(t, os.Symlink(dir, filepath.Join(dir, "link")))
+	for _, script := range []string{"command -v tool", "command -p -v tool", "type -p tool", "type tool", "tool", "which tool", "hash tool; tool", "exec tool", tool} {
+		out, code := f.machine.Exec(t.Context(), "PATH=$PATH:"+dir+"; "+script)
+		require.NotZero(t, code, script)
+		require.NotContains(t, out, canary, script)
+		require.NotContains(t, strings.ReplaceAll(out, tool+": ", ""), tool, script)
+	}
+	f.root("mkdir -p " + dir + "/link") // A folder here, a link there.
+	for _, script := range []string{"pwd -P", "command pwd -P", "builtin pwd -P"} {
+		require.Equal(t, dir+"/link", f.root("cd "+dir+"/link; "+script), script)
+	}
+	f.root("mkdir -p " + dir + "/" + "own; echo > " + dir + "/own/inside")
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "own"), 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "own", "outside"), nil, 0o600))
+	require.Equal(t, dir+"/own/inside", f.root("echo "+dir+"/own/*"))
+	require.Equal(t, "inside", f.root("cd "+dir+"/own; echo *"))
+}
+
 func TestSFTPStaysInside(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
