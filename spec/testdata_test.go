@@ -77,7 +77,6 @@ spec:
     grace: 168h
 `
 
-
 // spoil replaces old, which must be there once, and returns the document.
 func spoil(t *testing.T, old, text string) string {
 	t.Helper()
