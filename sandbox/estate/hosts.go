@@ -91,6 +91,14 @@ type filterService struct {
 }
 
 func (s *filterService) Reload(context.Context) error {
+	// The folder holds the driver's file or nothing; an administrator of the sandbox's edge has no other.
+	s.e.Rules.SetGlob(func(string) []string {
+		const file = "/etc/nftables.d/fermata.nft"
+		if _, err := s.m.ReadFile(file); err != nil {
+			return nil
+		}
+		return []string{file}
+	})
 	if err := s.e.Rules.Reset(); err != nil {
 		return err
 	}
