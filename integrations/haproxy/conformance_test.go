@@ -204,7 +204,7 @@ func newDevice(t *testing.T) *loadbalancertest.Device {
 		},
 		Reload: func(t *testing.T) { require.NoError(t, b.balancer.Reload()) },
 		AddRuntime: func(t *testing.T, m loadbalancer.Member) {
-			require.Contains(t, b.balancer.Do("add server "+m.Backend+"/"+m.Name+" "+joinAddress(m)), "New server")
+			require.Contains(t, b.balancer.Do("add server "+m.Backend+"/"+m.Name+" "+joinAddress(m)+" check weight 10"), "New server")
 		},
 		RemoveRuntime: func(t *testing.T, name string) {
 			b.balancer.Do("set server web/" + name + " state maint")

@@ -170,14 +170,19 @@ func (e expression) text() string {
 			return `log prefix "` + e.Target + `"`
 		}
 	case "match":
-		right := strings.Join(e.Values, ",")
+		values := e.Values
+		if !strings.Contains(e.Left, " ") { // Names of interfaces.
+			values = nil
+			for _, v := range e.Values {
+				values = append(values, `"`+v+`"`)
+			}
+		}
+		right := strings.Join(values, ",")
 		switch {
 		case e.Target != "":
 			right = "@" + e.Target
 		case e.Braces:
-			right = "{ " + strings.Join(e.Values, ", ") + " }"
-		case strings.HasSuffix(e.Left, "ifname"):
-			right = `"` + right + `"`
+			right = "{ " + strings.Join(values, ", ") + " }"
 		}
 		if e.Not {
 			right = "!= " + right

@@ -116,7 +116,8 @@ func (p *parser) values(e *expression) *mistake {
 	e.Braces = p.accept("{")
 	for {
 		t := p.next()
-		if !t.quoted && (t.text == "\n" || strings.Contains(punctuation, t.text)) {
+		field := strings.Contains(e.Left, " ") // Only interfaces may stand in quotes.
+		if t.text == "" || t.quoted && field || !t.quoted && (t.text == "\n" || strings.Contains(punctuation, t.text)) {
 			return p.wrong(t)
 		}
 		if name, ok := strings.CutPrefix(t.text, "@"); ok {
