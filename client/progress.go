@@ -13,6 +13,7 @@ import (
 	sdk "go.temporal.io/sdk/temporal"
 
 	"fermata/activities/fault"
+	"fermata/activities/operation"
 	"fermata/wire"
 )
 
@@ -40,7 +41,7 @@ func (c *Client) addInFlight(ctx context.Context, workflowID, runID string, p *w
 		return // It is an addition; the progress itself is known.
 	}
 	for _, a := range d.GetPendingActivities() {
-		i := slices.IndexFunc(p.Steps, func(s wire.Step) bool { return s.ID == a.GetActivityId() })
+		i := slices.IndexFunc(p.Steps, func(s wire.Step) bool { return s.ID == operation.StepOf(a.GetActivityId()) })
 		if i < 0 {
 			continue
 		}

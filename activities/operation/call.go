@@ -1,6 +1,7 @@
 package operation
 
 import (
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -14,6 +15,15 @@ type Route struct {
 	Summary  string        // What the step does, for Temporal's UI.
 	Step     string        // Id of the step; activities carry it as theirs, so that one in flight is found by it.
 }
+
+// undoing stands before the id of an activity that takes a step back, so that it is never taken for the step's own.
+const undoing = "undo:"
+
+// Undoing returns the id that an activity carries which takes the step back.
+func Undoing(step string) string { return undoing + step }
+
+// StepOf returns the step that an activity of that id does or takes back.
+func StepOf(activityID string) string { return strings.TrimPrefix(activityID, undoing) }
 
 type routeKey struct{}
 

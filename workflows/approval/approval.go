@@ -60,7 +60,7 @@ func (g *Gate) approve(person string) (code, reason string) {
 	if strings.EqualFold(person, g.Requester) {
 		return CodeFourEyes, person + " asked for this run, so somebody else must approve it"
 	}
-	if !slices.Contains(g.Approvers, person) {
+	if !slices.ContainsFunc(g.Approvers, func(other string) bool { return strings.EqualFold(other, person) }) {
 		g.Approvers = append(g.Approvers, person)
 	}
 	if len(g.Approvers) >= max(g.Quorum, 1) {

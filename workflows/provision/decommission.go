@@ -184,5 +184,5 @@ func (p *decommission) Conclude(ctx workflow.Context, f *run.Frame, o wire.Outco
 	if p.server == nil || p.server.Spec.Ticket == nil {
 		return nil
 	}
-	return rejectTicket(ctx, f, p.server.Spec.Ticket, p.Owner(), o, reason)
+	return rejectTicket(ctx, f, p.server.Spec.Ticket, subjectDecommission+p.asked.Name, p.Owner(), o, reason)
 }

@@ -34,7 +34,7 @@ const gateGrace = "grace"
 
 // all lists the steps of a decommission: out of the pool first, then out of reach, then off; gone only after the grace.
 func (p *decommission) all(f *run.Frame, found estate) []planned {
-	steps := openTicket(f, p.server, "Decommission "+p.asked.Name)
+	steps := openTicket(f, p.server, subjectDecommission+p.asked.Name)
 	var outward []string
 	if len(found.Members) > 0 {
 		steps = append(steps, p.drain(found))

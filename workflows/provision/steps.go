@@ -78,7 +78,7 @@ func shown(all []planned) []wire.PlannedChange {
 // all lists the steps in the order of the runbook. A step that the spec does not ask for is not there.
 func (p *provision) all(f *run.Frame, r resolved) []planned {
 	s := p.server.Spec
-	steps := slices.Concat(openTicket(f, p.server, "Provision "+p.server.Metadata.Name), p.machine(f, r), p.inside(f))
+	steps := slices.Concat(openTicket(f, p.server, subjectProvision+p.server.Metadata.Name), p.machine(f, r), p.inside(f))
 	steps = append(steps, p.paths()...)
 	if s.LoadBalancer != nil {
 		steps = append(steps, p.service()...)

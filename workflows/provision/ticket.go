@@ -14,28 +14,46 @@ import (
 	"fermata/workflows/run"
 )
 
+// What a ticket is called if the spec does not say; the server's name follows.
+const (
+	subjectProvision    = "Provision "
+	subjectDecommission = "Decommission "
+)
+
 // openTicket reserves the ticket before the approval, so that who approves can read it.
 func openTicket(f *run.Frame, server *spec.Server, subject string) []planned {
 	t := server.Spec.Ticket
 	if t == nil {
 		return nil
 	}
-	if t.Subject != "" {
-		subject = t.Subject
-	}
+	subject = subjectOf(t, subject)
 	return []planned{{
 		Step: run.Step{
 			ID: stepTicket, Title: "open the ticket", Early: true, Reversal: run.Evidence,
 			Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) {
-				out, err := ticketing.OpenTicket(ctx, ticketing.OpenTicketInput{System: t.System, Op: op, Request: ticketing.Request{
-					Queue: t.Queue, Subject: subject, Text: opening(f), Requester: f.Requester(),
-				}})
-				f.SetTicket(out.Ticket.Link)
-				return run.Result{Output: out.Ticket, Lines: []string{"ticket " + out.Ticket.ID + " " + out.Ticket.Link}}, err
+				ticket, err := ensureTicket(ctx, f, t, subject, op)
+				return run.Result{Output: ticket, Lines: []string{"ticket " + ticket.ID + " " + ticket.Link}}, err
 			},
 		},
 		action: wire.Create, object: "ticket in queue " + t.Queue, detail: []string{subject},
 	}}
+}
+
+func subjectOf(t *spec.Ticket, otherwise string) string {
+	if t.Subject != "" {
+		return t.Subject
+	}
+	return otherwise
+}
+
+func ensureTicket(ctx workflow.Context, f *run.Frame, t *spec.Ticket, subject string, op operation.Op) (ticketing.Ticket, error) {
+	out, err := ticketing.OpenTicket(ctx, ticketing.OpenTicketInput{System: t.System, Op: op, Request: ticketing.Request{
+		Queue: t.Queue, Subject: subject, Text: opening(f), Requester: f.Requester(),
+	}})
+	if err == nil {
+		f.SetTicket(out.Ticket.Link)
+	}
+	return out.Ticket, err
 }
 
 // closeTicket writes everything down and closes the ticket. It is the last step: only what was verified is closed.
@@ -48,7 +66,11 @@ func closeTicket(f *run.Frame, server *spec.Server) []planned {
 		Step: run.Step{
 			ID: stepClose, Title: "close the ticket", After: everyStepBefore(server), Reversal: run.Evidence,
 			Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) {
-				return run.Result{Lines: []string{"resolved"}}, settle(ctx, f, t, op, ticketing.Resolved, closing(f))
+				ticket, err := run.Output[ticketing.Ticket](f, stepTicket)
+				if err != nil {
+					return run.Result{Lines: []string{"there is none"}}, nil //nolint:nilerr // A person skipped it.
+				}
+				return run.Result{Lines: []string{"resolved"}}, settle(ctx, ticket, t, op, ticketing.Resolved, closing(f))
 			},
 		},
 		action: wire.Change, object: "ticket", detail: []string{"resolved, with all that was done in writing"},
@@ -68,22 +90,40 @@ func everyStepBefore(server *spec.Server) []string {
 }
 
 // rejectTicket tells how a run ended that did not do what was asked.
-func rejectTicket(ctx workflow.Context, f *run.Frame, t *spec.Ticket, owner operation.Owner, o wire.Outcome, reason string) error {
+func rejectTicket(ctx workflow.Context, f *run.Frame, t *spec.Ticket, subject string, owner operation.Owner, o wire.Outcome, reason string) error {
+	op := operation.Op{Owner: owner, Key: operation.Key{Run: f.Run(), Step: stepClose, Target: strings.TrimPrefix(string(owner), "server/")}}
+	ticket, err := run.Output[ticketing.Ticket](f, stepTicket)
+	if err != nil {
+		if !mayHaveTicket(f) {
+			return nil
+		}
+		// The answer was lost. Ensuring finds the ticket by its key, so that none stays open for ever.
+		first := op
+		first.Key.Step = stepTicket
+		if ticket, err = ensureTicket(ctx, f, t, subjectOf(t, subject), first); err != nil {
+			return err
+		}
+	}
 	text := fmt.Sprintf("The run ended: %s.\n%s\n", o, reason)
 	if left := f.LeftBehind(); len(left) > 0 {
 		text += "\nLeft behind, for a person to take care of:\n- " + strings.Join(left, "\n- ") + "\n"
 	}
-	op := operation.Op{Owner: owner, Key: operation.Key{Run: f.Run(), Step: stepClose, Target: strings.TrimPrefix(string(owner), "server/")}}
-	return settle(ctx, f, t, op, ticketing.Rejected, text)
+	return settle(ctx, ticket, t, op, ticketing.Rejected, text)
 }
 
-// settle notes the text and brings the ticket into its last status. A run without a ticket has nothing to settle.
-func settle(ctx workflow.Context, f *run.Frame, t *spec.Ticket, op operation.Op, s ticketing.Status, text string) error {
-	ticket, err := run.Output[ticketing.Ticket](f, stepTicket)
-	if err != nil {
-		return nil //nolint:nilerr // The ticket was never opened.
+// mayHaveTicket reports whether the ticket was asked for and no person did without it.
+func mayHaveTicket(f *run.Frame) bool {
+	for _, s := range f.Steps() {
+		if s.ID == stepTicket {
+			return s.Tries > 0 && s.State != wire.StepSkipped
+		}
 	}
-	_, err = ticketing.AddNote(ctx, ticketing.AddNoteInput{System: t.System, Op: op, TicketID: ticket.ID, NoteID: op.Key.Run + "-" + string(s), Text: text})
+	return false
+}
+
+// settle notes the text and brings the ticket into its last status.
+func settle(ctx workflow.Context, ticket ticketing.Ticket, t *spec.Ticket, op operation.Op, s ticketing.Status, text string) error {
+	_, err := ticketing.AddNote(ctx, ticketing.AddNoteInput{System: t.System, Op: op, TicketID: ticket.ID, NoteID: op.Key.Run + "-" + string(s), Text: text})
 	if err != nil {
 		return err
 	}

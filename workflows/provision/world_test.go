@@ -45,6 +45,9 @@ type world struct {
 	after    map[string]func()     // Called once when the activity type is done.
 	template string
 	unpolled []string
+
+	addressHeldBy string // Machine that has the address.
+	required      int64  // Bytes that the server needs.
 }
 
 // bench is a workflow environment with its people.
@@ -136,6 +139,14 @@ func (e *world) did(name string, change func()) error {
 	return nil
 }
 
+// didOf is did, and also fails what is to fail of one object only: "guest.MountVolume of logs".
+func (e *world) didOf(name, object string) error {
+	if kind, failing := e.failing[name+" of "+object]; failing {
+		return fault.ForTemporal(fault.New(kind, "%s of %s fails on purpose", name, object))
+	}
+	return e.did(name, nil)
+}
+
 func (e *world) set(object, state string) func() { return func() { e.objects[object] = state } }
 func (e *world) remove(object string) func()     { return func() { delete(e.objects, object) } }
 
@@ -147,7 +158,9 @@ func (e *world) register(r func(string, any)) {
 	for _, name := range []string{"compute.Check", "guest.Check", "firewall.Check", "loadbalancer.Check", "ticketing.Check", "probe.Check", "record.Check", "guest.Reach"} {
 		simple(name, nil)
 	}
-	simple("guest.MountVolume", nil)
+	r("guest.MountVolume", func(_ context.Context, in guest.MountVolumeInput) (guest.MountVolumeOutput, error) {
+		return guest.MountVolumeOutput{}, e.didOf("guest.MountVolume", in.Request.Volume.Name)
+	})
 	simple("guest.ConfigureSystem", nil)
 	simple("guest.InstallApplication", nil)
 	simple("compute.RemoveVM", e.remove("machine"))
@@ -160,15 +173,21 @@ func (e *world) register(r func(string, any)) {
 	simple("loadbalancer.RemoveOwned", e.remove("member"))
 	simple("ticketing.AddNote", nil)
 	r("loadbalancer.SetMember", func(_ context.Context, in loadbalancer.SetMemberInput) (loadbalancer.SetMemberOutput, error) {
+		if _, there := e.objects["member"]; !there {
+			return loadbalancer.SetMemberOutput{}, fault.ForTemporal(fault.New(fault.NotFound, "no member %s/%s", in.Backend, in.Name))
+		}
 		return loadbalancer.SetMemberOutput{}, e.did("loadbalancer.SetMember", e.set("member", string(in.State)))
 	})
 	r("guest.AuthorizedKey", func(context.Context, guest.AuthorizedKeyInput) (guest.AuthorizedKeyOutput, error) {
 		return guest.AuthorizedKeyOutput{Key: "ssh-ed25519 AAAA"}, e.did("guest.AuthorizedKey", nil)
 	})
 	r("compute.Plan", func(context.Context, compute.PlanInput) (compute.PlanOutput, error) {
-		out := compute.PlanOutput{Planned: compute.Planned{FreeBytes: 1 << 40, RequiredBytes: 1, Placement: compute.Placement{Template: compute.Ref{ID: e.template}}}}
+		out := compute.PlanOutput{Planned: compute.Planned{FreeBytes: 1 << 40, RequiredBytes: e.required, Placement: compute.Placement{Template: compute.Ref{ID: e.template}}}}
 		if _, there := e.objects["machine"]; there {
 			out.Planned.Existing = []compute.Machine{{Name: "web-01", Owner: "server/web-01"}}
+		}
+		if e.addressHeldBy != "" {
+			out.Planned.AddressHeldBy = []compute.Ref{{Name: e.addressHeldBy}}
 		}
 		return out, e.did("compute.Plan", nil)
 	})
@@ -214,8 +233,12 @@ func (e *world) register(r func(string, any)) {
 	r("ticketing.SetStatus", func(_ context.Context, in ticketing.SetStatusInput) (ticketing.SetStatusOutput, error) {
 		return ticketing.SetStatusOutput{}, e.did("ticketing.SetStatus", e.set("ticket", string(in.Status)))
 	})
-	r("probe.Get", func(context.Context, probe.GetInput) (probe.GetOutput, error) {
-		return probe.GetOutput{Answer: probe.Answer{Status: 200}}, e.did("probe.Get", nil)
+	r("probe.Get", func(_ context.Context, in probe.GetInput) (probe.GetOutput, error) {
+		what := "health"
+		if strings.Contains(in.Request.URL, "www.") {
+			what = "verify"
+		}
+		return probe.GetOutput{Answer: probe.Answer{Status: 200}}, e.didOf("probe.Get", what)
 	})
 	r("record.Append", func(_ context.Context, in record.AppendInput) (record.AppendOutput, error) {
 		return record.AppendOutput{Sequence: 1, Hash: "h"}, e.did("record.Append", func() { e.records = append(e.records, in.Record) })

@@ -6,27 +6,26 @@ import (
 
 	"go.temporal.io/sdk/workflow"
 
+	"fermata/decision"
 	"fermata/wire"
 )
 
 // full reports whether this execution should take no more and the run go on in a new one.
 func (f *Frame) full(ctx workflow.Context) bool {
+	if f.ending {
+		return false // Nothing is carried any more: what is left of Temporal's limits is for this execution.
+	}
 	return f.updates >= f.limits.Updates || f.signals >= f.limits.Signals ||
 		workflow.GetInfo(ctx).GetCurrentHistoryLength() >= f.limits.Events
 }
 
 // carry continues the run in a new execution. Gates keep their nonces, so a decision that was signed before still counts.
 func (f *Frame) carry(ctx workflow.Context) error {
-	if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
+	quiet := func() bool { return f.deciding == 0 && workflow.AllHandlersFinished(ctx) }
+	if err := workflow.Await(ctx, quiet); err != nil {
 		return err
 	}
-	for {
-		var d wire.Decide
-		if !f.decided.ReceiveAsync(&d) {
-			break
-		}
-		f.state.Unread = append(f.state.Unread, d)
-	}
+	f.collect(ctx)
 	carried, err := json.Marshal(f.state)
 	if err != nil {
 		return fmt.Errorf("carrying the state along: %w", err)
@@ -34,4 +33,35 @@ func (f *Frame) carry(ctx workflow.Context) error {
 	in := f.in
 	in.Carried = carried
 	return workflow.NewContinueAsNewError(ctx, f.process.Kind(), in)
+}
+
+// carriedUnread is how many bytes of unread signals are carried: Temporal takes 2 MiB of input.
+const carriedUnread = 512 << 10
+
+// collect takes the signals that nobody has looked at yet. A flood of what no open gate can take is refused here, so that
+// it never outgrows what can be carried.
+func (f *Frame) collect(ctx workflow.Context) {
+	size := 0
+	for _, d := range f.state.Unread {
+		size += weight(d.Signed)
+	}
+	for {
+		var d wire.Decide
+		if !f.decided.ReceiveAsync(&d) {
+			return
+		}
+		e, refusal := f.glance(ctx, d)
+		if gate, _ := f.state.gate(e.Gate); refusal == nil && gate.Nonce != e.Nonce {
+			refusal = &decision.Verdict{ReasonCode: decision.CodeNonce, Envelope: e, ID: e.ID(), Reason: "the decision is for an earlier opening of the gate", At: workflow.Now(ctx)}
+		}
+		size += weight(d.Signed)
+		switch {
+		case refusal != nil:
+			f.refuse(ctx, d, "signal", *refusal)
+		case size > carriedUnread:
+			f.refuse(ctx, d, "signal", decision.Verdict{ReasonCode: decision.CodeGate, Reason: "too many decisions are waiting: send it again", At: workflow.Now(ctx)})
+		default:
+			f.state.Unread = append(f.state.Unread, d)
+		}
+	}
 }

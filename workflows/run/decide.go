@@ -3,6 +3,8 @@ package run
 import (
 	"errors"
 	"fmt"
+	"strings"
+	"time"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -49,10 +51,10 @@ func (f *Frame) wellFormed(ctx workflow.Context, d wire.Decide) error {
 
 // receive takes decisions that came as signals, from bots that fire and forget and while the run was paused.
 func (f *Frame) receive(ctx workflow.Context) {
-	unread := f.state.Unread
-	f.state.Unread = nil
-	for _, d := range unread {
-		_, _ = f.decide(ctx, d, "signal")
+	for len(f.state.Unread) > 0 {
+		d := f.state.Unread[0]
+		f.state.Unread = f.state.Unread[1:]
+		f.take(ctx, d)
 	}
 	for {
 		var d wire.Decide
@@ -60,9 +62,31 @@ func (f *Frame) receive(ctx workflow.Context) {
 			return
 		}
 		f.signals++
-		_, _ = f.decide(ctx, d, "signal") // A refusal is recorded; nobody waits for the answer.
-		_ = workflow.Await(ctx, func() bool { return !f.full(ctx) })
+		f.take(ctx, d)
 	}
+}
+
+// take decides one signal. The run does not continue as new in the middle of it, and no other is begun once it will.
+func (f *Frame) take(ctx workflow.Context, d wire.Decide) {
+	f.deciding++
+	_, _ = f.decide(ctx, d, "signal") // A refusal is recorded; nobody waits for the answer.
+	f.deciding--
+	_ = workflow.Await(ctx, func() bool { return !f.full(ctx) })
+}
+
+// glance refuses what no open gate can take, without asking anybody.
+func (f *Frame) glance(ctx workflow.Context, d wire.Decide) (decision.Envelope, *decision.Verdict) {
+	e, err := decision.Parse(d.Signed.Envelope)
+	if err != nil {
+		return e, &decision.Verdict{ReasonCode: decision.CodeMalformed, Reason: err.Error(), At: workflow.Now(ctx)}
+	}
+	if _, open := f.state.gate(e.Gate); !open {
+		return e, &decision.Verdict{
+			ReasonCode: decision.CodeGate, Envelope: e, ID: e.ID(), At: workflow.Now(ctx),
+			Reason: fmt.Sprintf("no gate %q is open", e.Gate),
+		}
+	}
+	return e, nil
 }
 
 // decide is the one place where decisions end, however they came.
@@ -73,20 +97,16 @@ func (f *Frame) decide(ctx workflow.Context, d wire.Decide, via string) (wire.De
 		return wire.DecideResult{}, err
 	}
 	defer f.mutex.Unlock()
-	envelope, err := decision.Parse(d.Signed.Envelope)
-	if err != nil {
-		return f.refuse(ctx, d, via, decision.Verdict{ReasonCode: decision.CodeMalformed, Reason: err.Error(), At: workflow.Now(ctx)}), nil
+	envelope, refusal := f.glance(ctx, d)
+	if refusal == nil || refusal.ReasonCode == decision.CodeGate {
+		if f.state.Seen[envelope.ID()] {
+			return wire.DecideResult{Accepted: true, Reason: "this decision has counted already"}, nil
+		}
 	}
-	if f.state.Seen[envelope.ID()] {
-		return wire.DecideResult{Accepted: true, Reason: "this decision has counted already"}, nil
+	if refusal != nil {
+		return f.refuse(ctx, d, via, *refusal), nil
 	}
-	gate, open := f.state.gate(envelope.Gate)
-	if !open {
-		return f.refuse(ctx, d, via, decision.Verdict{
-			ReasonCode: decision.CodeGate, Envelope: envelope, ID: envelope.ID(), At: workflow.Now(ctx),
-			Reason: fmt.Sprintf("no gate %q is open", envelope.Gate),
-		}), nil
-	}
+	gate, _ := f.state.gate(envelope.Gate)
 	judged, err := authority.Judge(ctx, authority.JudgeInput{Signed: d.Signed, Expectation: f.expectation(ctx, gate)})
 	if err != nil {
 		reason := fault.FromTemporal(err).Text
@@ -131,6 +151,9 @@ func (f *Frame) apply(e decision.Envelope) (code, reason string) {
 		if st == nil || st.Answer != "" {
 			return decision.CodeGate, "the step has been answered already"
 		}
+		if f.state.Stop != nil && !f.ending {
+			return decision.CodeGate, "the run is ending already"
+		}
 		st.Answer = e.Command
 		return "", ""
 	case decision.Start:
@@ -160,18 +183,31 @@ func (f *Frame) keep(j wire.Judged) {
 		if f.state.Refused > keptRefusals {
 			return
 		}
-		if len(j.Signed.Envelope) > decision.MaxSize || len(j.Signed.Signature) > decision.MaxSize {
-			j.Signed = decision.Signed{} // An oversized one is no evidence, only weight.
+		if weight(j.Signed) > keptSize {
+			j.Signed, j.Verdict.Envelope = decision.Signed{}, decision.Envelope{} // No evidence, only weight.
+		}
+		if len(j.Verdict.Reason) > keptReason {
+			j.Verdict.Reason = strings.ToValidUTF8(j.Verdict.Reason[:keptReason], "") + "…"
 		}
 	}
 	f.state.Decisions = append(f.state.Decisions, j)
 }
 
-// open draws a gate's nonce and opens it.
+func weight(s decision.Signed) int { return len(s.Envelope) + len(s.Signature) }
+
+// openAgain is how long the run waits for the policy's files to come back. Without them nobody could decide.
+const openAgain = time.Minute
+
+// open draws a gate's nonce and opens it. It gives up only when ctx is cancelled: a gate that never opened would leave
+// the run waiting for nobody.
 func (f *Frame) open(ctx workflow.Context, g wire.Gate) error {
 	opened, err := authority.OpenGate(ctx, authority.OpenGateInput{Gate: g.ID})
-	if err != nil {
-		return fmt.Errorf("opening gate %q: %w", g.ID, err)
+	for err != nil {
+		workflow.GetLogger(ctx).Warn("opening a gate", "gate", g.ID, "error", err)
+		if stopped := workflow.Sleep(ctx, openAgain); stopped != nil {
+			return fmt.Errorf("opening gate %q: %w", g.ID, stopped)
+		}
+		opened, err = authority.OpenGate(ctx, authority.OpenGateInput{Gate: g.ID})
 	}
 	g.Nonce, g.Opened, g.Hash = opened.Nonce, workflow.Now(ctx), f.hash()
 	f.state.Gates = append(f.state.Gates, g)

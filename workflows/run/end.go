@@ -3,6 +3,7 @@ package run
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -20,7 +21,7 @@ const stepRecord = "record"
 func (f *Frame) end(ctx workflow.Context) (wire.StartOutput, error) {
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
-	f.state.closeGate(gateApproval)
+	f.finish()
 	if f.state.Stop != nil {
 		f.undo(ctx)
 		f.state.Outcome, f.state.Reason = f.state.Stop.Outcome, f.state.Stop.text()
@@ -43,6 +44,12 @@ func (f *Frame) end(ctx workflow.Context) (wire.StartOutput, error) {
 	}, nil
 }
 
+// finish closes every gate but the run's own, which tells who comes late that the run is ending.
+func (f *Frame) finish() {
+	f.ending = true
+	f.state.Gates = slices.DeleteFunc(f.state.Gates, func(g wire.Gate) bool { return g.ID != gateRun })
+}
+
 func (s *stop) text() string {
 	switch {
 	case s.By == "":
@@ -56,6 +63,7 @@ func (s *stop) text() string {
 func (f *Frame) conclude(ctx workflow.Context) {
 	route := operation.RouteOf(ctx)
 	route.Summary, route.RetryFor = "tell how it ended", min(route.RetryFor, undoFor)
+	route.Site = f.process.Policy().Site // A process may learn its site only from its plan.
 	err := f.process.Conclude(operation.WithRoute(ctx, route), f, f.state.Outcome, f.state.Reason)
 	if err != nil {
 		f.leave("telling how it ended: " + fault.FromTemporal(err).Text)

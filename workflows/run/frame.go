@@ -35,7 +35,10 @@ type Frame struct {
 	running int // Steps in flight.
 	updates int
 	signals int
-	decided workflow.ReceiveChannel
+	// deciding counts the signals that are being decided; updates are counted by Temporal.
+	deciding int
+	ending   bool // What is left is to undo and to write the record.
+	decided  workflow.ReceiveChannel
 }
 
 // Execute carries a run from its start to its record.
@@ -113,6 +116,11 @@ func (f *Frame) run(ctx workflow.Context) (wire.StartOutput, error) {
 
 // live is a run up to the point where all that is left is to undo, if need be, and to write the record.
 func (f *Frame) live(ctx workflow.Context) error {
+	if f.state.Preview != nil { // Carried along. A run that was stopped meanwhile must know its steps to undo them.
+		if err := f.prepare(); err != nil {
+			return err
+		}
+	}
 	for _, stage := range []func(workflow.Context) error{f.begin, f.plan, f.reserve, f.ask, f.confirm, f.act} {
 		if err := stage(ctx); err != nil {
 			return err

@@ -44,6 +44,9 @@ func Preview(ctx workflow.Context, p Process, document string) (wire.Preview, er
 	if err != nil {
 		return wire.Preview{}, fmt.Errorf("planning: %w", err)
 	}
+	if err := ctx.Err(); err != nil {
+		return wire.Preview{}, err // What was read while it was cancelled says nothing of the systems.
+	}
 	preview.Plan.Version, preview.Plan.Kind = wire.PlanVersion, p.Kind()
 	preview.Plan.Owner, preview.Plan.Document = p.Owner(), document
 	if preview.Hash, err = preview.Plan.Hash(); err != nil {

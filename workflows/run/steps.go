@@ -41,6 +41,9 @@ func (f *Frame) work(ctx workflow.Context, chosen func(Step) bool) error {
 	if err == nil && f.state.Stop == nil && !settled() {
 		return f.carry(ctx)
 	}
+	if err != nil {
+		f.fail(err, true) // From here on decisions are told that the run is ending.
+	}
 	// Siblings that still run are cancelled and waited for: what is undone next must not be under way.
 	cancel()
 	quiet, done := workflow.NewDisconnectedContext(ctx)
@@ -65,7 +68,7 @@ func (f *Frame) do(ctx workflow.Context, s Step, st *stepState) {
 				return
 			}
 		}
-		if workflow.Await(ctx, func() bool { return st.Answer != "" }) != nil {
+		if workflow.Await(ctx, func() bool { return st.Answer != "" && !f.full(ctx) }) != nil {
 			return
 		}
 		f.answered(ctx, st)
@@ -136,6 +139,8 @@ func (f *Frame) hold(ctx workflow.Context, s Step, st *stepState, err error) err
 		f.state.Stop = &stop{Outcome: wire.Undone, Reason: fmt.Sprintf("%s: %s", s.Title, reason.Text)}
 		return nil
 	}
+	f.running++ // Until its gate is open the step is not at rest: the run must not continue as new without the gate.
+	defer func() { f.running-- }()
 	openErr := f.open(ctx, wire.Gate{
 		ID: gateHold + s.ID, Step: s.ID, Commands: []decision.Command{decision.Retry, decision.Skip},
 		Why: s.Title + ": " + reason.Text,

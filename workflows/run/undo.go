@@ -51,6 +51,7 @@ func (f *Frame) takeBack(ctx workflow.Context, s Step, st *stepState) {
 	f.show(ctx)
 	ctx = f.routed(ctx, s)
 	route := operation.RouteOf(ctx)
+	route.Step = operation.Undoing(s.ID)
 	route.Summary, route.RetryFor = "undo: "+s.Title, min(route.RetryFor, undoFor)
 	if err := s.Undo(operation.WithRoute(ctx, route), f.op(s)); err != nil {
 		reason := fault.FromTemporal(err)
