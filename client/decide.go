@@ -17,6 +17,9 @@ type Decision struct {
 	Command    decision.Command
 	Step       string // Of retry and skip; empty if only one step is held.
 	Reason     string
+	// Run is the ULID of the run that is meant; if another run holds the target meanwhile, nothing is sent. Empty: whichever
+	// holds it.
+	Run string
 	// Hash is of the plan that the person was shown, computed by Hash; a run whose gate asks for another refuses.
 	// Empty: whatever the gate asks for, for commands that are not about a plan.
 	Hash string
@@ -30,6 +33,9 @@ func (c *Client) Decide(ctx context.Context, d Decision, p Person) (wire.DecideR
 	progress, err := c.Progress(ctx, d.WorkflowID, "")
 	if err != nil {
 		return wire.DecideResult{}, err
+	}
+	if d.Run != "" && progress.Run != d.Run {
+		return wire.DecideResult{}, fault.New(fault.Conflict, "run %s no longer holds %s, run %s does: nothing was sent", d.Run, d.WorkflowID, progress.Run)
 	}
 	gate, open := progress.Gate(d.Command, d.Step)
 	if !open {

@@ -27,9 +27,9 @@ func New() *cli.App {
 			planCommand(), runCommand(), listCommand(), showCommand(), watchCommand(),
 			approveCommand(), rejectCommand(), retryCommand(), skipCommand(), undoCommand(), cancelCommand(),
 			decommissionCommand(), restoreCommand(), purgeCommand(),
-			historyCommand(), schemaCommand(), validateCommand(), doctorCommand(),
+			historyCommand(), schemaCommand(), validateCommand(), doctorCommand(), versionCommand(),
 		},
-		CommandNotFound: nil,
+		Metadata: map[string]any{dialKey: dialer(dialTemporal)},
 		Action: func(c *cli.Context) error {
 			if c.NArg() > 0 {
 				return usage("there is no command %q; `fermata --help` lists them%s", c.Args().First(), didYouMean(c))
@@ -53,10 +53,12 @@ func globalFlags() []cli.Flag {
 		&cli.StringFlag{Name: "as", EnvVars: []string{"FERMATA_PERSON"}, Usage: "sign as `PERSON` (default: whose key it is, by allowed_signers)"},
 		&cli.StringFlag{Name: "key", EnvVars: []string{"FERMATA_KEY"}, Usage: "sign with the private key in `FILE` (default: the key in ssh-agent)"},
 		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "table", Usage: "`FORM` of the answer: table, json or yaml"},
-		&cli.StringFlag{Name: "profile", EnvVars: []string{"TEMPORAL_PROFILE"}, Usage: "`NAME` of a profile in Temporal's own configuration"},
+		&cli.StringFlag{Name: "profile", Usage: "reach Temporal as profile `NAME` of its own configuration says, instead of the configured address"},
 		&cli.StringFlag{Name: "address", Usage: "Temporal at `HOST:PORT` instead of the configured one"},
 		&cli.StringFlag{Name: "namespace", Usage: "Temporal's namespace instead of the configured one"},
-		&cli.BoolFlag{Name: "no-color", EnvVars: []string{"NO_COLOR"}, Usage: "no colours, even on a terminal"},
+		// NO_COLOR means no colours whatever its value, so it is not read as a truth value here: see newScreen.
+		&cli.BoolFlag{Name: "no-color", Usage: "no colours, even on a terminal (also: NO_COLOR set to anything)"},
+		&cli.BoolFlag{Name: "verbose", Usage: "tell on standard error what the connection does"},
 	}
 }
 

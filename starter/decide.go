@@ -3,8 +3,11 @@ package starter
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -30,72 +33,100 @@ func approveCommand() *cli.Command {
 			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask"},
 			&cli.StringFlag{Name: "hash", Usage: "approve only if the plan has this `HASH`"},
 		},
-		Action: within(approve),
+		Before: arguments(1, 1),
+		Action: func(c *cli.Context) error {
+			if !c.Bool("yes") && !term.IsTerminal(descriptor(os.Stdin)) {
+				return usage("there is no terminal to ask on whether you approve.\n"+
+					"Read the plan with `fermata show %s`, then approve it by its hash: fermata approve --yes --hash sha256:... %[1]s", c.Args().First())
+			}
+			return signing(approve)(c)
+		},
 	}
 }
 
+// approve shows the plan, asks, and signs the hash of what was shown.
 func approve(ctx context.Context, s *session) error {
-	workflowID, p, err := s.waiting(ctx)
+	t, p, err := s.planned(ctx)
 	if err != nil {
 		return err
 	}
-	if p.Preview == nil {
-		return fault.New(fault.Conflict, "%s has no plan yet: it is %s", workflowID, p.Phase)
+	if _, open := p.Gate(decision.Approve, ""); !open || p.Preview == nil {
+		return fault.New(fault.Conflict, "%s waits for no approval: it is %s; `fermata show %[1]s` tells more", t.workflowID, state(p))
 	}
-	hash, err := client.Hash(p.Preview.Plan)
-	if err != nil {
+	shown := *p.Preview
+	if shown.Hash, err = client.Hash(shown.Plan); err != nil {
 		return err
 	}
-	if want := s.c.String("hash"); want != "" && want != hash {
-		return refused("the plan's hash is %s, not %s: it is not the plan that you saw", hash, want)
+	if want := s.c.String("hash"); want != "" && want != shown.Hash {
+		return refused("the plan's hash is %s, not %s: it is not the plan that you saw", shown.Hash, want)
 	}
-	s.screen.plan(*p.Preview)
-	s.screen.printf("asked for by %s\n", line(p.Requester))
+	screen := s.screen.aside()
+	screen.plan(shown)
+	screen.printf("asked for by %s, run %s\n", line(p.Requester), line(p.Run))
+	if shown.Hash != p.Preview.Hash {
+		return refused("the server says that this plan's hash is %s, but it is %s: nothing was signed", p.Preview.Hash, shown.Hash)
+	}
 	if !s.c.Bool("yes") {
-		yes, err := ask("approve this plan?")
+		yes, err := ask(ctx, screen, "approve this plan as "+line(s.person.Name)+"?")
 		if err != nil {
 			return err
 		}
 		if !yes {
-			return refused("nothing was decided; `fermata reject %s` says no for good", workflowID)
+			return refused("nothing was decided; `fermata reject %s` says no for good", t.workflowID)
 		}
 	}
-	return s.send(ctx, client.Decision{WorkflowID: workflowID, Command: decision.Approve, Hash: hash, Reason: s.c.String("reason")})
+	return s.send(ctx, client.Decision{
+		WorkflowID: t.workflowID, Run: p.Run, Command: decision.Approve, Hash: shown.Hash, Reason: s.c.String("reason"),
+	})
 }
 
-// waiting reads a run, and gives one that was just started the time to plan.
-func (s *session) waiting(ctx context.Context) (string, wire.Progress, error) {
-	text, err := one(s.c, "run")
-	if err != nil {
-		return "", wire.Progress{}, err
+// state is the phase of a run, or how it ended.
+func state(p wire.Progress) string {
+	if p.Phase == wire.Ended {
+		return string(p.Outcome)
 	}
-	workflowID, runID, err := s.target(ctx, text)
+	return string(p.Phase)
+}
+
+// planned reads a run, and gives one that was just started the time to plan.
+func (s *session) planned(ctx context.Context) (target, wire.Progress, error) {
+	t, err := s.target(ctx, s.c.Args().First())
 	if err != nil {
-		return "", wire.Progress{}, err
+		return t, wire.Progress{}, err
 	}
 	watching, enough := context.WithCancel(ctx)
 	defer enough()
 	var last wire.Progress
-	_, err = s.client.Watch(watching, workflowID, runID, func(p wire.Progress) {
+	told := false
+	tell := func(format string, args ...any) {
+		if !told {
+			told = true
+			s.screen.aside().printf(format, args...)
+		}
+	}
+	_, err = s.client.Watch(watching, t.workflowID, t.runID, func(p wire.Progress) {
 		last = p
 		if p.Phase != wire.Planning {
 			enough()
+			return
 		}
-	}, func(error) {})
-	if ctx.Err() == nil && last.Run != "" {
+		tell("%s is planning ...\n", t.workflowID)
+	}, func(err error) { tell("trying again: %s\n", line(err.Error())) })
+	if ctx.Err() == nil && last.Run != "" && last.Phase != wire.Planning {
 		err = nil
 	}
-	return workflowID, last, err
+	return t, last, err
 }
 
-// ask asks on the terminal. Without one nothing is assumed.
-func ask(question string) (bool, error) {
-	if !term.IsTerminal(int(os.Stdin.Fd())) {
-		return false, usage("there is no terminal to ask %q on: read the plan with `fermata show`, then say --yes, best with --hash", question)
+// ask asks on the terminal. Anything but a yes is a no.
+func ask(ctx context.Context, s screen, question string) (bool, error) {
+	s.printf("%s [y/N] ", question)
+	answer, err := await(ctx, func() (string, error) { return bufio.NewReader(os.Stdin).ReadString('\n') })
+	if ctx.Err() != nil {
+		s.printf("\n")
+		return false, interrupted("interrupted: nothing was decided")
 	}
-	fmt.Printf("%s [y/N] ", question)
-	answer, err := bufio.NewReader(os.Stdin).ReadString('\n')
-	if err != nil {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return false, fmt.Errorf("reading the answer: %w", err)
 	}
 	answer = strings.ToLower(strings.TrimSpace(answer))
@@ -103,44 +134,39 @@ func ask(question string) (bool, error) {
 }
 
 func (s *session) send(ctx context.Context, d client.Decision) error {
-	person, done, err := s.person()
+	result, err := s.client.Decide(ctx, d, s.person)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = done.Close() }()
-	result, err := s.client.Decide(ctx, d, person)
-	if err != nil {
+	if written, err := s.screen.document(result); err != nil {
 		return err
+	} else if !written && result.Accepted {
+		s.screen.printf("%s of %s by %s counts\n", d.Command, d.WorkflowID, line(s.person.Name))
+		if result.Reason != "" {
+			s.screen.printf("  %s\n", line(result.Reason))
+		}
 	}
 	if !result.Accepted {
-		return refused("%s by %s does not count: %s (%s). The refusal is recorded.", d.Command, person.Name, result.Reason, result.Code)
+		return refused("%s by %s does not count: %s (%s). The refusal is recorded.", d.Command, s.person.Name, result.Reason, result.Code)
 	}
-	if written, err := s.screen.document(result); written || err != nil {
-		return err
-	}
-	s.screen.printf("%s of %s by %s counts\n", d.Command, d.WorkflowID, person.Name)
 	return nil
 }
 
 // steering is a command about a run, without or with a step.
-func steering(c decision.Command, usageText, example string, steps int) *cli.Command {
-	args := "RUN"
-	if steps > 0 {
-		args = "RUN STEP"
-	}
+func steering(c decision.Command, usageText, example, args string) *cli.Command {
+	words := len(strings.Fields(args))
+	least := words - strings.Count(args, "[")
 	return &cli.Command{
 		Name: string(c), Usage: usageText, ArgsUsage: args, Description: "   " + example, Flags: []cli.Flag{reasonFlag()},
-		Action: within(func(ctx context.Context, s *session) error {
-			if s.c.NArg() < 1 || s.c.NArg() > 1+steps {
-				return usage("expected fermata %s %s", c, args)
-			}
-			workflowID, _, err := s.target(ctx, s.c.Args().First())
+		Before: arguments(least, words),
+		Action: signing(func(ctx context.Context, s *session) error {
+			t, err := s.target(ctx, s.c.Args().First())
 			if err != nil {
 				return err
 			}
-			d := client.Decision{WorkflowID: workflowID, Command: c, Step: s.c.Args().Get(1), Reason: s.c.String("reason")}
-			if steps > 0 && d.Step == "" {
-				if d.Step, err = s.onlyHeld(ctx, workflowID, c); err != nil {
+			d := client.Decision{WorkflowID: t.workflowID, Run: t.run, Command: c, Step: s.c.Args().Get(1), Reason: s.c.String("reason")}
+			if words > 1 {
+				if d, err = s.aboutStep(ctx, d); err != nil {
 					return err
 				}
 			}
@@ -149,50 +175,69 @@ func steering(c decision.Command, usageText, example string, steps int) *cli.Com
 	}
 }
 
-// onlyHeld is the step that is held, if there is just one: which one is meant is never guessed.
-func (s *session) onlyHeld(ctx context.Context, workflowID string, c decision.Command) (string, error) {
-	p, err := s.client.Progress(ctx, workflowID, "")
+// aboutStep finds the held step that is meant: the only one, if none was named. It is never guessed, and it is that of the
+// run that was looked at.
+func (s *session) aboutStep(ctx context.Context, d client.Decision) (client.Decision, error) {
+	p, err := s.client.Progress(ctx, d.WorkflowID, "")
 	if err != nil {
-		return "", err
+		return d, err
+	}
+	if d.Run == "" {
+		d.Run = p.Run
 	}
 	var held []string
-	for _, step := range p.Steps {
-		if step.State == wire.StepHeld {
-			held = append(held, step.ID)
+	for _, g := range p.Gates {
+		if g.Step != "" && slices.Contains(g.Commands, d.Command) {
+			held = append(held, g.Step)
 		}
 	}
-	if len(held) != 1 {
-		return "", usage("which step? %d are held (%s): fermata %s %s STEP", len(held), strings.Join(held, ", "), c, workflowID)
+	switch {
+	case d.Step != "" && !slices.Contains(held, d.Step):
+		return d, fault.New(fault.Conflict, "step %q of %s waits for no %s; held are: %s", d.Step, d.WorkflowID, d.Command, none(held))
+	case d.Step != "":
+		return d, nil
+	case len(held) == 0:
+		return d, fault.New(fault.Conflict, "no step of %s waits for %s: it is %s", d.WorkflowID, d.Command, state(p))
+	case len(held) > 1:
+		return d, usage("which step? %d are held (%s): fermata %s %s STEP", len(held), strings.Join(held, ", "), d.Command, d.WorkflowID)
 	}
-	return held[0], nil
+	d.Step = held[0]
+	return d, nil
+}
+
+func none(words []string) string {
+	if len(words) == 0 {
+		return "none"
+	}
+	return strings.Join(words, ", ")
 }
 
 func rejectCommand() *cli.Command {
-	return steering(decision.Reject, "say no to a plan, for good", "fermata reject --reason 'not this week' web-01", 0)
+	return steering(decision.Reject, "say no to a plan, for good", "fermata reject --reason 'not this week' web-01", "RUN")
 }
 
 func retryCommand() *cli.Command {
-	return steering(decision.Retry, "try a held step again", "fermata retry web-01 application", 1)
+	return steering(decision.Retry, "try a held step again", "fermata retry web-01 application", "RUN [STEP]")
 }
 
 func skipCommand() *cli.Command {
-	return steering(decision.Skip, "go on without a held step; a change of the plan, and recorded as one", "fermata skip --reason 'done by hand' web-01 application", 1)
+	return steering(decision.Skip, "go on without a held step; a change of the plan, and recorded as one", "fermata skip --reason 'done by hand' web-01 application", "RUN STEP")
 }
 
 func undoCommand() *cli.Command {
-	return steering(decision.Undo, "stop a run and take back what it did", "fermata undo web-01", 0)
+	return steering(decision.Undo, "stop a run and take back what it did", "fermata undo web-01", "RUN")
 }
 
 func cancelCommand() *cli.Command {
-	return steering(decision.Cancel, "stop a run that is no longer wanted; what it did is taken back", "fermata cancel web-01", 0)
+	return steering(decision.Cancel, "stop a run that is no longer wanted; what it did is taken back", "fermata cancel web-01", "RUN")
 }
 
 func restoreCommand() *cli.Command {
-	return steering(decision.Restore, "bring a decommissioned server back, within its grace period", "fermata restore web-01", 0)
+	return steering(decision.Restore, "bring a decommissioned server back, within its grace period", "fermata restore web-01", "RUN")
 }
 
 func purgeCommand() *cli.Command {
-	return steering(decision.Purge, "end the grace period and remove the server now", "fermata purge web-01", 0)
+	return steering(decision.Purge, "end the grace period and remove the server now", "fermata purge web-01", "RUN")
 }
 
 func serverName(text string) string { return strings.TrimPrefix(text, "server/") }

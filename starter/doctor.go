@@ -2,109 +2,248 @@ package starter
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"fermata/activities/fault"
 	"fermata/client"
+	"fermata/config"
+	"fermata/decision"
 	"fermata/wire"
 )
-
-// served says what a system of each type is for. It is the same table that the integrations declare to workers.
-var served = map[string]string{
-	"vsphere": "compute", "linux": "guest", "nftables": "firewall", "haproxy": "loadbalancer",
-	"requesttracker": "ticketing", "http": "probe",
-}
 
 func doctorCommand() *cli.Command {
 	return &cli.Command{
 		Name: "doctor", Usage: "check every system and credential, and say how to mend what is wrong",
-		Description: "   fermata doctor\n   fermata -o json doctor",
+		Description: "   fermata doctor\n   fermata -o json doctor\n   fermata --key ~/.ssh/id_ed25519 doctor      also: what may I do?",
+		Before:      arguments(0, 0),
 		Action: func(c *cli.Context) error {
-			screen := newScreen(c)
-			if err := screen.checkOutput(); err != nil {
+			s := newScreen(c)
+			if err := s.checkOutput(); err != nil {
 				return err
 			}
-			findings := examine(c)
-			if done, err := screen.document(findings); err != nil {
+			e := &examination{c: c}
+			e.examine()
+			if done, err := s.document(e.findings); err != nil {
 				return err
 			} else if !done {
-				for _, f := range findings {
-					mark := screen.paint(green, "ok ")
-					if !f.OK {
-						mark = screen.paint(red, "NO ")
-					}
-					screen.printf("%s %-24s %s\n", mark, line(f.Name), line(f.Text))
-				}
+				s.findings(e.findings)
 			}
-			for _, f := range findings {
-				if !f.OK {
-					return coded{exitUnavailable, ""}
-				}
+			if e.code != exitOK {
+				return coded{code: e.code}
 			}
 			return nil
 		},
 	}
 }
 
-// examine looks at one thing after the other, as far as it gets.
-func examine(c *cli.Context) (findings []wire.Observation) {
-	note := func(name string, err error, format string, args ...any) bool {
-		o := wire.Observation{Name: name, Text: fmt.Sprintf(format, args...), OK: err == nil}
-		if err != nil {
-			o.Text = err.Error()
+func (s screen) findings(findings []wire.Observation) {
+	for _, f := range findings {
+		mark := s.paint(green, "ok ")
+		if !f.OK {
+			mark = s.paint(red, "NO ")
 		}
-		findings = append(findings, o)
-		return err == nil
+		for i, l := range strings.Split(clean(f.Text), "\n") {
+			if i == 0 {
+				s.printf("%s %-24s %s\n", mark, line(f.Name), line(l))
+				continue
+			}
+			s.printf("    %-24s %s\n", "", line(l))
+		}
 	}
-	cfg, err := load(c)
-	if !note("configuration", err, "can be read") {
-		return findings
+}
+
+// examination looks at one thing after the other, as far as it gets.
+type examination struct {
+	c        *cli.Context
+	cfg      *config.Installation
+	findings []wire.Observation
+	code     int // Exit code of the first thing that is wrong.
+}
+
+// note adds a finding, with what to do about an error, and reports whether it is fine.
+func (e *examination) note(name string, err error, format string, args ...any) bool {
+	if err == nil {
+		e.findings = append(e.findings, wire.Observation{Name: name, Text: fmt.Sprintf(format, args...), OK: true})
+		return true
 	}
-	findings[0].Text = "installation " + cfg.Name
-	options, err := client.FromConfig(c.Context, cfg, quiet())
-	if !note("keys", err, "payload key %s can be read", cfg.Encryption.Active) {
-		return findings
+	code, advice := meaning(err)
+	text := err.Error()
+	if advice != "" && !strings.Contains(advice, "doctor") {
+		text += "\nWhat to do: " + advice
 	}
-	connected, err := client.Dial(c.Context, options)
-	if !note("Temporal", err, "answers at %s", cfg.Temporal.Address) {
-		return findings
+	e.wrong(wire.Observation{Name: name, Text: text}, code)
+	return false
+}
+
+func (e *examination) wrong(o wire.Observation, code int) {
+	e.findings = append(e.findings, o)
+	if e.code == exitOK {
+		e.code = code
+	}
+}
+
+func (e *examination) examine() {
+	var err error
+	if e.cfg, err = load(e.c); err != nil {
+		e.note("configuration", err, "")
+		return
+	}
+	e.note("configuration", nil, "installation %s", e.cfg.Name)
+	allowed, err := allowedSigners(e.cfg)
+	if err == nil && allowed.Size() == 0 {
+		err = errors.New(e.cfg.Decisions.AllowedSigners + " has no line: nobody can start or approve anything; add one for each person")
+	}
+	if e.note("allowed signers", err, "%d keys in %s", size(allowed), e.cfg.Decisions.AllowedSigners) {
+		may, err := e.may(allowed)
+		e.note("your key", err, "%s", may)
+	}
+	options, err := connection(e.c, e.cfg)
+	if !e.note("encryption key", err, "key %s can be read", e.cfg.Encryption.Active) {
+		return
+	}
+	connected, err := dial(e.c, options)
+	if err != nil {
+		err = fmt.Errorf("%w\nWhat to do: start Temporal, or correct spec.temporal (address, profile, TLS)", err)
+	}
+	if !e.note("Temporal", err, "answers") {
+		return
 	}
 	defer connected.Close()
-	missing, err := connected.MissingAttributes(c.Context)
-	if err == nil && len(missing) > 0 {
-		err = fmt.Errorf("search attributes are missing: temporal operator search-attribute create%s", commandFor(missing))
+	if e.note("search attributes", e.attributes(connected), "are registered") {
+		e.systems(e.c.Context, connected)
 	}
-	note("search attributes", err, "are registered")
-	s := &session{c: c, cfg: cfg, client: connected}
-	if person, done, err := s.person(); note("signing", err, "as %s", person.Name) {
-		_ = done.Close()
-	}
-	return append(findings, systems(c.Context, s)...)
 }
 
-func commandFor(missing map[string]string) string {
-	text := ""
-	for name, kind := range missing {
-		text += fmt.Sprintf(" --name %s --type %s", name, kind)
+func size(a *decision.AllowedSigners) int {
+	if a == nil {
+		return 0
 	}
-	return text
+	return a.Size()
 }
 
-func systems(ctx context.Context, s *session) []wire.Observation {
-	refs := []wire.SystemRef{{Name: "", Capability: "record"}}
-	var unknown []wire.Observation
-	for _, system := range s.cfg.Systems {
+func (e *examination) attributes(connected runs) error {
+	missing, err := connected.MissingAttributes(e.c.Context)
+	if err != nil {
+		return fmt.Errorf("%w\nWhat to do: see that namespace %q exists and lets you in", err, e.cfg.Temporal.Namespace)
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	text := "temporal operator search-attribute create"
+	for _, name := range slices.Sorted(maps.Keys(missing)) {
+		text += fmt.Sprintf(" --name %s --type %s", name, missing[name])
+	}
+	return fmt.Errorf("search attributes are missing\nWhat to do: %s", text)
+}
+
+// may says what the person at the keyboard may do, by the files as this machine has them. It signs one envelope, which is
+// for no installation and never leaves this function.
+func (e *examination) may(allowed *decision.AllowedSigners) (string, error) {
+	s := &session{c: e.c, cfg: e.cfg}
+	person, done, err := s.identify()
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = done.Close() }()
+	policy, err := localPolicy(e.cfg, allowed)
+	if err != nil {
+		return "", err
+	}
+	hash, err := decision.Hash("doctor")
+	if err != nil {
+		return "", err
+	}
+	now := time.Now().UTC().Truncate(time.Second)
+	signed, err := decision.Sign(decision.Envelope{
+		Version: decision.Version, Cluster: nowhere, Namespace: nowhere, WorkflowID: nowhere, Run: client.NewRun(),
+		Gate: decision.StartGate, Nonce: decision.NewNonce(), Command: decision.Start, Hash: hash, Person: person.Name,
+		Issued: now, Expires: now.Add(time.Minute),
+	}, person.Signer)
+	if err != nil {
+		return "", fmt.Errorf("signing as %s: %w", person.Name, err)
+	}
+	return judge(policy, e.cfg.Decisions.May, signed, now)
+}
+
+// nowhere is where doctor's envelope is for. No installation has a dot in its name.
+const nowhere = "doctor.nowhere"
+
+func localPolicy(cfg *config.Installation, allowed *decision.AllowedSigners) (decision.Policy, error) {
+	policy := decision.Policy{Cluster: nowhere, Namespace: nowhere, Signers: allowed}
+	if cfg.Decisions.Revoked == "" {
+		return policy, nil
+	}
+	file, err := os.Open(cfg.Decisions.Revoked)
+	if err != nil {
+		return policy, fmt.Errorf("reading revoked keys (spec.decisions.revoked): %w", err)
+	}
+	defer func() { _ = file.Close() }()
+	if policy.Revoked, err = decision.ParseRevoked(file); err != nil {
+		return policy, fmt.Errorf("reading %s: %w", cfg.Decisions.Revoked, err)
+	}
+	return policy, nil
+}
+
+// judge asks for every command with one signature: the patterns of each stand for those of start in turn.
+func judge(policy decision.Policy, may map[string][]string, signed decision.Signed, at time.Time) (string, error) {
+	envelope, err := decision.Parse(signed.Envelope)
+	if err != nil {
+		return "", err
+	}
+	want := decision.Expectation{
+		WorkflowID: envelope.WorkflowID, Run: envelope.Run, Gate: envelope.Gate, Hash: envelope.Hash,
+		Commands: []decision.Command{decision.Start},
+	}
+	if v := policy.Judge(signed, want, at); !v.Accepted {
+		return "", fault.New(fault.Unauthorized, "a signature by %s does not count: %s", envelope.Person, v.Reason)
+	}
+	var yes, no []string
+	for _, c := range decision.Commands() {
+		policy.May = nil
+		if who, limited := may[string(c)]; limited {
+			policy.May = map[decision.Command][]string{decision.Start: who}
+		}
+		if policy.Judge(signed, want, at).Accepted {
+			yes = append(yes, string(c))
+			continue
+		}
+		no = append(no, string(c))
+	}
+	text := "you are " + envelope.Person + "; you may " + none(yes)
+	if len(no) > 0 {
+		text += "; you may not " + strings.Join(no, ", ")
+	}
+	return text, nil
+}
+
+func (e *examination) systems(ctx context.Context, connected runs) {
+	refs := []wire.SystemRef{{Name: "store", Capability: "record"}}
+	for _, system := range e.cfg.Systems {
 		capability, known := served[system.Type]
 		if !known {
-			unknown = append(unknown, wire.Observation{Name: system.Name, Text: "type " + system.Type + " is not one that doctor knows", OK: true})
+			e.note(system.Name, nil, "type %s is an integration of your own, which doctor does not know", system.Type)
 			continue
 		}
 		refs = append(refs, wire.SystemRef{Name: system.Name, Capability: capability, Site: system.Site})
 	}
-	findings, err := s.client.Check(ctx, refs)
+	findings, err := connected.Check(ctx, refs)
 	if err != nil {
-		return append(unknown, wire.Observation{Name: "workers", Text: err.Error() + ": is a worker running that serves workflows?"})
+		e.note("workers", fmt.Errorf("%w\nWhat to do: start a worker that serves workflows: fermata-worker --config FILE", err), "")
+		return
 	}
-	return append(unknown, findings...)
+	for _, f := range findings {
+		if f.OK {
+			e.findings = append(e.findings, f)
+			continue
+		}
+		e.wrong(f, exitUnavailable)
+	}
 }

@@ -29,7 +29,7 @@ func (s screen) plan(p wire.Preview) {
 		}
 		s.printf("  %s %-24s %s\n", mark, line(o.Name), line(o.Text))
 	}
-	s.printf("\nPlan %s\n", p.Hash)
+	s.printf("\nPlan %s\n", line(p.Hash))
 }
 
 func (s screen) sign(a wire.Action) string {

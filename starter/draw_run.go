@@ -2,16 +2,16 @@ package starter
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
-	"fermata/activities/fault"
 	"fermata/decision"
 	"fermata/wire"
 )
 
-// lines draws a run as it is now.
-func (s screen) lines(p wire.Progress, now time.Time) []string {
+// lines draws a run as it is now; notes stand before its steps.
+func (s screen) lines(p wire.Progress, now time.Time, notes ...string) []string {
 	end := now
 	if p.Ended != nil {
 		end = *p.Ended
@@ -20,6 +20,7 @@ func (s screen) lines(p wire.Progress, now time.Time) []string {
 	if p.Ticket != "" {
 		out = append(out, "  ticket "+line(p.Ticket))
 	}
+	out = append(out, notes...)
 	for _, step := range p.Steps {
 		out = append(out, s.step(p, step, now)...)
 	}
@@ -79,31 +80,47 @@ func (s screen) step(p wire.Progress, step wire.Step, now time.Time) []string {
 		text += fmt.Sprintf("  attempt %d", step.Attempt)
 	}
 	if step.Tries > 1 {
-		text += fmt.Sprintf("  retried %d times", step.Tries-1)
+		text += "  " + times(step.Tries-1)
 	}
 	if step.Doing != "" {
 		text += "  " + line(step.Doing)
 	}
-	out := []string{text}
+	out := []string{strings.TrimRight(text, " ")}
 	if step.Reason != nil && step.State != wire.StepDone && step.State != wire.StepUndone {
 		out = append(out, "      "+s.paint(yellow, line(step.Reason.Text)))
 		if step.State == wire.StepHeld {
-			out = append(out, s.wayOut(p, step)...)
+			out = append(out, wayOut(p, step)...)
 		}
 	}
 	return out
 }
 
-func (s screen) wayOut(p wire.Progress, step wire.Step) []string {
-	out := []string{}
-	if advice := fault.Kind(step.Reason.Kind).Advice(); advice != "" {
-		out = append(out, "      "+advice)
+func times(retries int) string {
+	if retries == 1 {
+		return "retried once"
 	}
-	commands := []string{"fermata retry " + line(p.WorkflowID) + " " + line(step.ID)}
-	if _, skippable := p.Gate(decision.Skip, step.ID); skippable {
-		commands = append(commands, "fermata skip "+line(p.WorkflowID)+" "+line(step.ID), "fermata undo "+line(p.WorkflowID))
+	return fmt.Sprintf("retried %d times", retries)
+}
+
+// wayOut is what a person may do about a held step: only what the run takes now.
+func wayOut(p wire.Progress, step wire.Step) []string {
+	var commands []string
+	for _, c := range []decision.Command{decision.Retry, decision.Skip} {
+		if _, open := p.Gate(c, step.ID); open {
+			commands = append(commands, "fermata "+string(c)+" "+line(p.WorkflowID)+" "+line(step.ID))
+		}
 	}
-	return append(out, "      "+strings.Join(commands, "   "))
+	if len(commands) == 0 {
+		return nil
+	}
+	if _, open := p.Gate(decision.Undo, ""); open {
+		commands = append(commands, "fermata undo "+line(p.WorkflowID))
+	}
+	out := typed(commands)
+	if advice := step.Reason.Kind.Advice(); advice != "" {
+		out = append([]string{"      " + advice}, out...)
+	}
+	return out
 }
 
 // gate shows what waits for a person, and what that person types.
@@ -119,7 +136,36 @@ func (s screen) gate(p wire.Progress, g wire.Gate, now time.Time) []string {
 	for _, c := range g.Commands {
 		commands = append(commands, "fermata "+string(c)+" "+line(p.WorkflowID))
 	}
-	return []string{text, "      " + strings.Join(commands, "   ")}
+	return append([]string{text}, typed(commands)...)
+}
+
+// typed shows commands one on a line, so that each can be copied whole.
+func typed(commands []string) []string {
+	out := make([]string, len(commands))
+	for i, c := range commands {
+		out[i] = "      $ " + c
+	}
+	return out
+}
+
+// decision shows who decided what, with which key, and whether it counts.
+func (s screen) decision(d wire.Judged) string {
+	verdict := s.paint(green, "counts")
+	if !d.Verdict.Accepted {
+		verdict = s.paint(red, "refused: "+line(d.Verdict.Reason))
+	}
+	e := d.Verdict.Envelope
+	text := fmt.Sprintf("%-8s by %s at %s", line(string(e.Command)), line(e.Person), d.Verdict.At.Local().Format(time.DateTime))
+	if e.Step != "" {
+		text += ", step " + line(e.Step)
+	}
+	if d.Verdict.Fingerprint != "" {
+		text += ", key " + line(d.Verdict.Fingerprint)
+	}
+	if e.Reason != "" {
+		text += ", saying " + strconv.Quote(line(e.Reason))
+	}
+	return text + ": " + verdict
 }
 
 func (s screen) end(p wire.Progress) []string {
@@ -152,5 +198,9 @@ func duration(d time.Duration) string {
 	case d < time.Hour:
 		return d.Round(time.Second).String()
 	}
-	return d.Round(time.Minute).String()
+	text := strings.TrimSuffix(d.Round(time.Minute).String(), "0s")
+	if whole, ok := strings.CutSuffix(text, "h0m"); ok {
+		return whole + "h"
+	}
+	return text
 }

@@ -24,7 +24,7 @@ func TestAHeldStepSaysWhatToType(t *testing.T) {
 			{ID: "application", Title: "install the application", State: wire.StepHeld, Started: &began, Ended: &now, Reason: &fault.Reason{Kind: fault.Invalid, Text: "no such\x1b[2J version"}},
 		},
 	}
-	text := strings.Join(screen{width: 100}.lines(p, now), "\n")
+	text := strings.Join(screen{}.lines(p, now), "\n")
 	require.Contains(t, text, "1m30s")
 	require.Contains(t, text, "attempt 3")
 	require.Contains(t, text, "cloning: 40 %")

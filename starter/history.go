@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"text/tabwriter"
 	"time"
 
@@ -13,7 +11,6 @@ import (
 
 	"fermata/activities/operation"
 	"fermata/activities/record"
-	"fermata/decision"
 	"fermata/wire"
 )
 
@@ -26,13 +23,15 @@ func historyCommand() *cli.Command {
 			&cli.BoolFlag{Name: "verify", Usage: "walk the chain of all records; exit code 3 if it is broken"},
 			&cli.StringFlag{Name: "envelopes", Usage: "write the signed decisions to `FOLDER`, to check them with ssh-keygen"},
 		},
+		Before: arguments(0, 1),
 		Action: within(history),
 	}
 }
 
 func history(ctx context.Context, s *session) error {
 	find := record.FindInput{}
-	if text := s.c.Args().First(); ulidForm.MatchString(text) {
+	text := s.c.Args().First()
+	if ulidForm.MatchString(text) {
 		find.Run = text
 	} else if text != "" {
 		find.Owner = operation.Owner(workflowIDOf(text))
@@ -41,6 +40,9 @@ func history(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
+	if out.Entries == nil {
+		out.Entries = []record.Entry{} // A list without records is [], not null.
+	}
 	if done, err := s.screen.document(out); err != nil {
 		return err
 	} else if !done {
@@ -48,20 +50,23 @@ func history(ctx context.Context, s *session) error {
 			return err
 		}
 	}
-	if !s.c.Bool("verify") {
-		return nil
+	if err := s.export(out.Entries); err != nil {
+		return err
 	}
 	if out.Broken != "" {
 		return refused("the chain of records is broken: %s", out.Broken)
 	}
-	if s.screen.form == "table" {
-		s.screen.printf("\nverified: %d records, each names the hash of the one before\n", out.Verified)
+	if s.c.Bool("verify") {
+		s.screen.aside().printf("verified: %d records, each names the hash of the one before\n", out.Verified)
+	}
+	if text != "" && len(out.Entries) == 0 {
+		return coded{code: exitNotFound, text: "nothing is recorded of " + text + ": `fermata history` lists what is; a run that goes on has no record yet"}
 	}
 	return nil
 }
 
 func (s *session) tellRecords(entries []record.Entry) error {
-	if len(entries) == 0 {
+	if len(entries) == 0 && s.c.NArg() == 0 {
 		s.screen.printf("no records\n")
 		return nil
 	}
@@ -100,7 +105,7 @@ func (s *session) tellRecord(e record.Entry) error {
 		return err
 	}
 	s.screen.printf("\n%s %s: %s\n", s.screen.paint(bold, line(r.Kind)), line(string(r.Owner)), line(r.Outcome))
-	s.screen.printf("  record %d %s\n  run %s, asked for by %s, %s to %s\n", e.Sequence, e.Hash, line(r.Run), line(r.Requester),
+	s.screen.printf("  record %d %s\n  run %s, asked for by %s, %s to %s\n", e.Sequence, line(e.Hash), line(r.Run), line(r.Requester),
 		r.Started.Local().Format(time.DateTime), r.Ended.Local().Format(time.DateTime))
 	if r.Reason != "" {
 		s.screen.printf("  reason: %s\n", line(r.Reason))
@@ -114,6 +119,9 @@ func (s *session) tellRecord(e record.Entry) error {
 	}
 	for _, step := range steps {
 		s.screen.printf("  %s %-36s %s\n", s.screen.symbol(step.State), line(step.Title), line(string(step.State)))
+		if step.Reason != nil && step.State != wire.StepDone {
+			s.screen.printf("      %s\n", s.screen.paint(yellow, line(step.Reason.Text)))
+		}
 		for _, l := range step.Result {
 			s.screen.printf("      %s\n", s.screen.paint(dim, line(l)))
 		}
@@ -125,43 +133,28 @@ func (s *session) tellRecord(e record.Entry) error {
 }
 
 func (s *session) tellDecisions(r record.Record) error {
-	var kept struct {
-		Decisions []wire.Judged `json:"decisions"`
-		Refused   int           `json:"refused"`
+	kept, err := decisionsOf(r)
+	if err != nil {
+		return err
 	}
-	if err := json.Unmarshal(r.Decisions, &kept); err != nil {
-		return fmt.Errorf("reading the decisions of run %s: %w", r.Run, err)
+	for _, d := range kept.Decisions {
+		s.screen.printf("  %s\n", s.screen.decision(d))
 	}
-	for i, d := range kept.Decisions {
-		verdict := s.screen.paint(green, "counts")
-		if !d.Verdict.Accepted {
-			verdict = s.screen.paint(red, "refused: "+line(d.Verdict.Reason))
-		}
-		s.screen.printf("  %-8s by %s at %s, key %s: %s\n", line(string(d.Verdict.Envelope.Command)), line(d.Verdict.Envelope.Person),
-			d.Verdict.At.Local().Format(time.DateTime), line(d.Verdict.Fingerprint), verdict)
-		if err := s.export(r.Run, i, d); err != nil {
-			return err
-		}
+	if kept.Refused > 0 {
+		s.screen.printf("  %d decisions were refused in all\n", kept.Refused)
 	}
 	return nil
 }
 
-// export writes a decision so that ssh-keygen can check it, and prints how.
-func (s *session) export(run string, i int, d wire.Judged) error {
-	folder := s.c.String("envelopes")
-	if folder == "" || len(d.Signed.Envelope) == 0 {
-		return nil
+type decisions struct {
+	Decisions []wire.Judged `json:"decisions"`
+	Refused   int           `json:"refused"`
+}
+
+func decisionsOf(r record.Record) (decisions, error) {
+	var kept decisions
+	if err := json.Unmarshal(r.Decisions, &kept); err != nil {
+		return kept, fmt.Errorf("reading the decisions of run %s: %w", r.Run, err)
 	}
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return fmt.Errorf("making %s: %w", folder, err)
-	}
-	base := filepath.Join(folder, fmt.Sprintf("%s-%02d", run, i+1))
-	if err := os.WriteFile(base+".json", d.Signed.Envelope, 0o600); err != nil {
-		return fmt.Errorf("writing the envelope: %w", err)
-	}
-	if err := os.WriteFile(base+".json.sig", []byte(d.Signed.Signature), 0o600); err != nil {
-		return fmt.Errorf("writing the signature: %w", err)
-	}
-	s.screen.printf("      ssh-keygen -Y verify -f %s -I %s -n %s -s %s.json.sig < %s.json\n", s.cfg.Decisions.AllowedSigners, line(d.Verdict.Envelope.Person), decision.Namespace, base, base)
-	return nil
+	return kept, nil
 }

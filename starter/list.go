@@ -21,13 +21,21 @@ func listCommand() *cli.Command {
 			&cli.StringFlag{Name: "state", Usage: "only runs in this `STATE`: planning, waiting, running, held, grace, undoing, done, refused, denied, undone, ..."},
 			&cli.IntFlag{Name: "limit", Value: 50, Usage: "at most so many"},
 		},
+		Before: arguments(0, 0),
 		Action: within(func(ctx context.Context, s *session) error {
 			runs, err := s.client.List(ctx, client.Filter{Open: s.c.Bool("open"), State: s.c.String("state"), Limit: s.c.Int("limit")})
 			if err != nil {
 				return err
 			}
+			if runs == nil {
+				runs = []client.Summary{} // A list without runs is [], not null.
+			}
 			if done, err := s.screen.document(runs); done || err != nil {
 				return err
+			}
+			if len(runs) == 0 {
+				s.screen.printf("no runs\n")
+				return nil
 			}
 			w := tabwriter.NewWriter(s.screen.out, 0, 8, 2, ' ', 0)
 			fmt.Fprintln(w, "TARGET\tKIND\tSTATE\tWAITS FOR\tBY\tSTARTED\tRUN")
@@ -44,16 +52,13 @@ func showCommand() *cli.Command {
 	return &cli.Command{
 		Name: "show", Usage: "show where a run is, with its plan", ArgsUsage: "RUN",
 		Description: "   fermata show web-01\n   fermata -o json show web-01",
+		Before:      arguments(1, 1),
 		Action: within(func(ctx context.Context, s *session) error {
-			text, err := one(s.c, "run")
+			t, err := s.target(ctx, s.c.Args().First())
 			if err != nil {
 				return err
 			}
-			workflowID, runID, err := s.target(ctx, text)
-			if err != nil {
-				return err
-			}
-			p, err := s.client.Progress(ctx, workflowID, runID)
+			p, err := s.client.Progress(ctx, t.workflowID, t.runID)
 			if err != nil {
 				return err
 			}
@@ -67,6 +72,9 @@ func showCommand() *cli.Command {
 			for _, l := range s.screen.lines(p, time.Now()) {
 				s.screen.printf("%s\n", l)
 			}
+			for _, d := range p.Decisions {
+				s.screen.printf("  %s\n", s.screen.decision(d))
+			}
 			return nil
 		}),
 	}
@@ -76,20 +84,14 @@ func watchCommand() *cli.Command {
 	return &cli.Command{
 		Name: "watch", Usage: "watch a run until it has ended", ArgsUsage: "RUN",
 		Description: "   fermata watch web-01\n\nThe exit code is the run's. A server that goes away is waited for.",
+		Flags:       []cli.Flag{forFlag()},
+		Before:      arguments(1, 1),
 		Action: within(func(ctx context.Context, s *session) error {
-			text, err := one(s.c, "run")
+			t, err := s.target(ctx, s.c.Args().First())
 			if err != nil {
 				return err
 			}
-			workflowID, runID, err := s.target(ctx, text)
-			if err != nil {
-				return err
-			}
-			p, err := s.follow(ctx, workflowID, runID)
-			if err != nil {
-				return err
-			}
-			return outcome(p)
+			return s.follow(ctx, t)
 		}),
 	}
 }

@@ -3,6 +3,7 @@ package starter
 import (
 	"errors"
 	"fmt"
+	"runtime"
 
 	"github.com/urfave/cli/v2"
 
@@ -15,6 +16,7 @@ func schemaCommand() *cli.Command {
 	return &cli.Command{
 		Name: "schema", Usage: "print the JSON Schema of specs, for editors",
 		Description: "   fermata schema > server.schema.json",
+		Before:      arguments(0, 0),
 		Action: func(c *cli.Context) error {
 			schema, err := spec.Schema()
 			if err != nil {
@@ -26,27 +28,91 @@ func schemaCommand() *cli.Command {
 	}
 }
 
+func versionCommand() *cli.Command {
+	return &cli.Command{
+		Name: "version", Usage: "print which version this is",
+		Description: "   fermata version\n   fermata -o json version",
+		Before:      arguments(0, 0),
+		Action: func(c *cli.Context) error {
+			s := newScreen(c)
+			if err := s.checkOutput(); err != nil {
+				return err
+			}
+			done, err := s.document(map[string]string{"version": version(), "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH})
+			if !done {
+				s.printf("fermata %s (%s, %s/%s)\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			}
+			return err
+		},
+	}
+}
+
+// checked is what validate found out about one file.
+type checked struct {
+	File     string  `json:"file"`
+	Valid    bool    `json:"valid"`
+	Owner    string  `json:"owner,omitempty"`
+	Problems []place `json:"problems"`
+}
+
+// place is one problem of a document, and where; line and column from 1, 0 if the file itself is the problem.
+type place struct {
+	Line   int    `json:"line"`
+	Column int    `json:"column"`
+	Path   string `json:"path"`
+	Text   string `json:"text"`
+}
+
 func validateCommand() *cli.Command {
 	return &cli.Command{
 		Name: "validate", Usage: "check specs without asking any system", ArgsUsage: "FILE...",
-		Description: "   fermata validate examples/*.yaml\n\nWhat is wrong is told as file:line:column.",
+		Description: "   fermata validate examples/*.yaml\n   fermata -o json validate examples/web-server.yaml\n\n" +
+			"What is wrong is told as file:line:column.",
 		Action: func(c *cli.Context) error {
 			if c.NArg() == 0 {
 				return usage("which spec? fermata validate FILE...")
 			}
-			var bad []error
-			for _, file := range c.Args().Slice() {
-				server, err := readSpec(file)
-				if err != nil {
-					bad = append(bad, err)
-					continue
-				}
-				fmt.Fprintf(c.App.Writer, "%s: %s is valid\n", file, server.Owner())
+			s := newScreen(c)
+			if err := s.checkOutput(); err != nil {
+				return err
 			}
-			if len(bad) > 0 {
-				return usage("%v", errors.Join(bad...))
-			}
-			return nil
+			return validate(s, c.Args().Slice())
 		},
 	}
+}
+
+func validate(s screen, files []string) error {
+	var bad []error
+	results := make([]checked, 0, len(files))
+	for _, file := range files {
+		result := checked{File: file, Problems: []place{}}
+		server, err := readSpec(file)
+		var problems spec.Problems
+		switch {
+		case err == nil:
+			result.Valid, result.Owner = true, server.Owner()
+		case errors.As(err, &problems):
+			for _, p := range problems {
+				result.Problems = append(result.Problems, place{p.Line, p.Column, p.Path, p.Text})
+			}
+		default:
+			result.Problems = append(result.Problems, place{Text: err.Error()})
+		}
+		if err != nil {
+			bad = append(bad, err)
+		} else if s.form == "table" {
+			s.printf("%s: %s is valid\n", line(file), server.Owner())
+		}
+		results = append(results, result)
+	}
+	if _, err := s.document(results); err != nil {
+		return err
+	}
+	switch {
+	case len(bad) == 0:
+		return nil
+	case s.form != "table":
+		return coded{code: exitInvalid} // The document says it.
+	}
+	return usage("%v", errors.Join(bad...))
 }

@@ -2,55 +2,83 @@ package starter
 
 import (
 	"context"
-	"fmt"
-	"io"
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
-	"time"
 
 	"github.com/urfave/cli/v2"
-	"golang.org/x/crypto/ssh"
-	"golang.org/x/term"
 
 	"fermata/activities/fault"
 	"fermata/client"
 	"fermata/config"
-	"fermata/decision"
+	"fermata/spec"
 )
 
 // session is what a command needs of the installation.
 type session struct {
 	c      *cli.Context
 	cfg    *config.Installation
-	client *client.Client
+	client runs
 	screen screen
+	person client.Person // Who signs; of commands that do.
 }
 
-// within runs a command against the installation.
-func within(do func(ctx context.Context, s *session) error) cli.ActionFunc {
+// within runs a command that only reads.
+func within(do func(ctx context.Context, s *session) error) cli.ActionFunc { return action(false, do) }
+
+// signing runs a command that a person signs. The key is looked at before the server is: what is wrong with it does not
+// depend on others.
+func signing(do func(ctx context.Context, s *session) error) cli.ActionFunc { return action(true, do) }
+
+func action(signs bool, do func(ctx context.Context, s *session) error) cli.ActionFunc {
 	return func(c *cli.Context) error {
-		s := &session{c: c, screen: newScreen(c)}
-		if err := s.screen.checkOutput(); err != nil {
-			return err
+		err := open(c, signs, do)
+		var own coded
+		if err != nil && c.Context.Err() != nil && !errors.As(err, &own) {
+			return interrupted("interrupted: a run that was started goes on; `fermata list --open` shows it")
 		}
-		cfg, err := load(c)
-		if err != nil {
-			return err
-		}
-		s.cfg = cfg
-		options, err := client.FromConfig(c.Context, cfg, nil)
-		if err != nil {
-			return err
-		}
-		options.Log = quiet()
-		if s.client, err = client.Dial(c.Context, options); err != nil {
-			return err
-		}
-		defer s.client.Close()
-		return do(c.Context, s)
+		return err
 	}
+}
+
+func open(c *cli.Context, signs bool, do func(ctx context.Context, s *session) error) error {
+	s := &session{c: c, screen: newScreen(c)}
+	if err := s.screen.checkOutput(); err != nil {
+		return err
+	}
+	var err error
+	if s.cfg, err = load(c); err != nil {
+		return err
+	}
+	if signs {
+		person, done, err := s.identify()
+		if err != nil {
+			return err
+		}
+		defer func() { _ = done.Close() }()
+		s.person = person
+	}
+	options, err := connection(c, s.cfg)
+	if err != nil {
+		return err
+	}
+	if s.client, err = dial(c, options); err != nil {
+		return err
+	}
+	defer s.client.Close()
+	return do(c.Context, s)
+}
+
+// connection says how the server is reached. What the configuration names and cannot be read is the person's to mend.
+func connection(c *cli.Context, cfg *config.Installation) (client.Options, error) {
+	options, err := client.FromConfig(c.Context, cfg, logger(c))
+	var known *fault.Error
+	if err != nil && !errors.As(err, &known) {
+		err = fault.Wrap(fault.Invalid, err, "opening what the configuration names")
+	}
+	return options, err
 }
 
 func load(c *cli.Context) (*config.Installation, error) {
@@ -59,11 +87,16 @@ func load(c *cli.Context) (*config.Installation, error) {
 		return nil, err
 	}
 	cfg, err := config.Load(path)
+	var problems spec.Problems
+	if err != nil && !errors.As(err, &problems) {
+		return nil, usage("%v\nName the description of the installation with --config or FERMATA_CONFIG.", err)
+	}
 	if err != nil {
 		return nil, err
 	}
 	if v := c.String("profile"); v != "" {
-		cfg.Temporal.Profile = v
+		// The profile was asked for: what the configuration says of the connection would override it.
+		cfg.Temporal = config.Temporal{Profile: v, ConfigFile: cfg.Temporal.ConfigFile}
 	}
 	if v := c.String("address"); v != "" {
 		cfg.Temporal.Address = v
@@ -91,85 +124,39 @@ func configPath(named string) (string, error) {
 		"The sandbox prints the path of its own when it starts.", strings.Join(candidates, " and "))
 }
 
-// person is who signs: the name and the key.
-func (s *session) person() (client.Person, io.Closer, error) {
-	signer, closer, err := s.signer()
-	if err != nil {
-		return client.Person{}, nil, fault.Wrap(fault.Unauthorized, err, "this command must be signed")
-	}
-	name, err := s.name(signer.PublicKey())
-	if err != nil {
-		_ = closer.Close()
-		return client.Person{}, nil, err
-	}
-	return client.Person{Name: name, Signer: signer}, closer, nil
-}
-
-func (s *session) signer() (ssh.Signer, io.Closer, error) {
-	if path := s.c.String("key"); path != "" {
-		signer, err := decision.SignerFromFile(path, askPassphrase)
-		return signer, io.NopCloser(nil), err
-	}
-	if os.Getenv("SSH_AUTH_SOCK") == "" {
-		return nil, nil, fmt.Errorf("no key: name a private key with --key or FERMATA_KEY, or load one into ssh-agent")
-	}
-	return decision.SignerFromAgent("", "")
-}
-
-func askPassphrase() ([]byte, error) {
-	if !term.IsTerminal(int(os.Stdin.Fd())) {
-		return nil, fmt.Errorf("the key is encrypted and there is no terminal to ask for its passphrase: load it into ssh-agent")
-	}
-	fmt.Fprint(os.Stderr, "Passphrase: ")
-	defer fmt.Fprintln(os.Stderr)
-	return term.ReadPassword(int(os.Stdin.Fd()))
-}
-
-// name is --as, or whose key it is.
-func (s *session) name(key ssh.PublicKey) (string, error) {
-	if name := s.c.String("as"); name != "" {
-		return name, nil
-	}
-	file, err := os.Open(s.cfg.Decisions.AllowedSigners)
-	if err != nil {
-		return "", fault.Wrap(fault.Unauthorized, err, "looking up whose key this is (or say so with --as)")
-	}
-	defer func() { _ = file.Close() }()
-	allowed, err := decision.ParseAllowedSigners(file)
-	if err != nil {
-		return "", fault.Wrap(fault.Invalid, err, "reading "+s.cfg.Decisions.AllowedSigners)
-	}
-	names := allowed.Principals(key, decision.Namespace, time.Now())
-	if len(names) != 1 {
-		return "", fault.New(fault.Unauthorized, "key %s stands for %d people in allowed_signers (%s): say who you are with --as",
-			decision.Fingerprint(key), len(names), strings.Join(names, ", "))
-	}
-	return names[0], nil
-}
-
 var ulidForm = regexp.MustCompile(`^[0-7][0-9A-HJKMNP-TV-Z]{25}$`)
 
-// target turns what a person wrote into a workflow id.
-func (s *session) target(ctx context.Context, text string) (workflowID, runID string, err error) {
-	if ulidForm.MatchString(text) {
-		runs, err := s.client.List(ctx, client.Filter{Run: text, Limit: 1})
-		if err != nil {
-			return "", "", err
-		}
-		if len(runs) == 0 {
-			return "", "", fault.New(fault.NotFound, "no run %s: its history may have expired; `fermata history %s` reads its record", text, text)
-		}
-		return runs[0].WorkflowID, runs[0].RunID, nil
-	}
-	return workflowIDOf(text), "", nil
+// target is what a person wrote, resolved.
+type target struct {
+	workflowID string
+	runID      string // Temporal's; empty: the latest.
+	run        string // ULID, if the person named one: then no other run is meant.
 }
 
-// one returns the only argument.
-func one(c *cli.Context, what string) (string, error) {
-	if c.NArg() != 1 {
-		return "", usage("expected one %s: fermata %s %s", what, c.Command.Name, c.Command.ArgsUsage)
+// target turns what a person wrote into a workflow id.
+func (s *session) target(ctx context.Context, text string) (target, error) {
+	if !ulidForm.MatchString(text) {
+		return target{workflowID: workflowIDOf(text)}, nil
 	}
-	return c.Args().First(), nil
+	found, err := s.client.List(ctx, client.Filter{Run: text, Limit: 1})
+	if err != nil {
+		return target{}, err
+	}
+	if len(found) == 0 {
+		return target{}, fault.New(fault.NotFound, "no run %s: its history may have expired; `fermata history %s` reads its record", text, text)
+	}
+	return target{workflowID: found[0].WorkflowID, runID: found[0].RunID, run: text}, nil
+}
+
+// arguments checks how many words a command was given, before anything is asked of anybody.
+func arguments(least, most int) cli.BeforeFunc {
+	return func(c *cli.Context) error {
+		if c.NArg() < least || (most >= 0 && c.NArg() > most) {
+			return usage("expected `%s`, found %d arguments; `fermata %s --help` has an example",
+				strings.TrimSpace("fermata "+c.Command.Name+" "+c.Command.ArgsUsage), c.NArg(), c.Command.Name)
+		}
+		return nil
+	}
 }
 
 func workflowIDOf(text string) string {

@@ -2,27 +2,54 @@ package starter
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/urfave/cli/v2"
+
+	"fermata/activities/fault"
 	"fermata/wire"
 )
 
-// follow shows a run until it has ended: redrawn in place on a terminal, a line for each change elsewhere.
-func (s *session) follow(ctx context.Context, workflowID, runID string) (wire.Progress, error) {
+func forFlag() cli.Flag {
+	return &cli.DurationFlag{Name: "for", Usage: "watch no longer than `DURATION`; the run goes on, and the exit code is 9"}
+}
+
+// follow shows a run until it has ended: redrawn in place on a terminal, a line for each change elsewhere. The error is
+// nil only if the run did what was asked.
+func (s *session) follow(ctx context.Context, t target) error {
+	watching, stop := ctx, context.CancelFunc(func() {})
+	if limit := s.c.Duration("for"); limit > 0 {
+		watching, stop = context.WithTimeout(ctx, limit)
+	}
+	defer stop()
 	v := &view{screen: s.screen, seen: map[string]string{}}
-	p, err := s.client.Watch(ctx, workflowID, runID, v.show, v.away)
-	if err != nil {
-		return p, err
+	p, err := s.client.Watch(watching, t.workflowID, t.runID, v.show, func(err error) {
+		if end, limited := watching.Deadline(); !limited || time.Until(end) > 200*time.Millisecond {
+			v.away(err) // At the end of --for it is the question that ends, not the server.
+		}
+	})
+	switch {
+	case ctx.Err() != nil:
+		return interrupted("stopped watching; the run goes on: fermata watch %s", t.workflowID)
+	case watching.Err() != nil && p.Phase != wire.Ended:
+		if p.Run == "" {
+			return fault.New(fault.Unavailable, "%s could not be read for %s", t.workflowID, s.c.Duration("for"))
+		}
+		_, _ = s.screen.document(p)
+		return coded{code: exitHeld, text: fmt.Sprintf("%s is %s and goes on: fermata watch %[1]s", t.workflowID, p.Phase)}
+	case err != nil:
+		return err
 	}
 	v.finish(p)
-	return p, nil
+	return outcome(p)
 }
 
 type view struct {
 	screen screen
-	drawn  int               // Lines on the terminal that the next drawing replaces.
+	drawn  []int             // Columns of each line on the terminal that the next drawing replaces.
 	seen   map[string]string // What was told already, elsewhere.
 	lost   bool
 }
@@ -33,10 +60,13 @@ func (v *view) show(p wire.Progress) {
 	}
 	v.lost = false
 	if v.screen.terminal {
-		v.redraw(v.screen.lines(p, time.Now()))
+		now := time.Now()
+		width, height := v.screen.size()
+		v.redraw(v.screen.fitting(p, now, width, height-1), width)
 		return
 	}
-	v.tell("phase", "phase "+string(p.Phase))
+	v.tell("run", line(p.Kind)+" "+line(string(p.Owner))+", run "+line(p.Run))
+	v.tell("phase", "phase "+line(string(p.Phase)))
 	for _, step := range p.Steps {
 		if step.State == wire.StepWaiting {
 			continue
@@ -79,55 +109,42 @@ func (v *view) tellIf(key, state, text string) {
 }
 
 func (v *view) away(err error) {
-	if !v.lost && v.screen.form == "table" {
-		v.lost = true
-		v.screen.printf("the server cannot be reached, trying again: %s\n", line(err.Error()))
-		v.drawn = 0
+	if v.lost {
+		return
 	}
+	v.lost = true
+	v.screen.aside().printf("lost the server, trying again: %s\n", line(err.Error()))
+	v.drawn = nil
 }
 
-// redraw replaces the last drawing. Lines are cut to the width, so that each takes one row.
-func (v *view) redraw(lines []string) {
+// redraw replaces the last drawing in one write. Each line is written over the old one and only what is left is cleared,
+// so nothing flickers; a terminal that became narrower has wrapped the old lines, which is counted.
+func (v *view) redraw(lines []string, width int) {
 	var b strings.Builder
-	if v.drawn > 0 {
-		b.WriteString("\x1b[" + strconv.Itoa(v.drawn) + "F\x1b[J")
+	rows := 0
+	for _, columns := range v.drawn {
+		rows += max(1, (columns+width-1)/width)
 	}
+	if rows > 0 {
+		b.WriteString("\x1b[" + strconv.Itoa(rows) + "F")
+	}
+	v.drawn = v.drawn[:0]
 	for _, l := range lines {
-		b.WriteString(cut(l, v.screen.width-1))
-		b.WriteString("\n")
+		b.WriteString(l + "\x1b[K\n")
+		v.drawn = append(v.drawn, visible(l))
 	}
+	b.WriteString("\x1b[J")
 	v.screen.printf("%s", b.String())
-	v.drawn = len(lines)
 }
 
 func (v *view) finish(p wire.Progress) {
 	if done, err := v.screen.document(p); done || err != nil {
 		return
 	}
-	if v.screen.terminal {
-		return // The last drawing stays.
+	if v.screen.terminal { // Whole, whatever the height: it stays.
+		width, _ := v.screen.size()
+		v.redraw(wrapped(v.screen.lines(p, time.Now()), width), width)
+		return
 	}
-	v.screen.printf("%s %s\n", v.screen.phase(p), strings.Join(v.screen.end(p), "\n"))
-}
-
-// cut shortens a line to a number of visible characters; sequences of colour take no room.
-func cut(text string, width int) string {
-	var b strings.Builder
-	visible, escape := 0, false
-	for _, r := range text {
-		switch {
-		case r == '\x1b':
-			escape = true
-		case escape:
-			escape = r != 'm'
-		default:
-			visible++
-		}
-		if visible > width && !escape {
-			b.WriteString("\x1b[0m")
-			return b.String()
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
+	v.screen.printf("%s\n", strings.Join(append([]string{v.screen.phase(p)}, v.screen.end(p)...), "\n"))
 }

@@ -12,6 +12,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // The second one ends the process at once.
 	app := starter.New()
 	err := app.RunContext(ctx, starter.Arrange(app, os.Args))
 	stop()
