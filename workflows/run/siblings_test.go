@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -213,6 +214,7 @@ func (y *yard) lists(key temporal.SearchAttributeKeyKeywordList) []string {
 	var out []string
 	for _, a := range y.seen {
 		if list, ok := a.GetKeywordList(key); ok {
+			slices.Sort(list) // Side by side, either may fail first.
 			out = append(out, strings.Join(list, " "))
 		}
 	}
@@ -392,4 +394,49 @@ func TestOversizedRefusalsLeaveOnlyTheirVerdict(t *testing.T) {
 	require.Equal(t, keptRefusals+5, e.Refused)
 	require.Equal(t, keptRefusals, e.refusals())
 	require.Less(t, len(x.house.records[0].Decisions), 64<<10)
+}
+
+// The retry that fills the execution begins in the next one: what begins in this one would be abandoned.
+func TestARetryThatFillsTheExecutionBeginsInTheNext(t *testing.T) {
+	t.Parallel()
+	h := build(t)
+	h.failing["do one"] = fault.Invalid
+	out, executions := h.carry(t, Limits{Events: 100_000, Updates: 2, Signals: 100}, []string{"one"}, func(n int, x *execution) {
+		if n > 1 {
+			return
+		}
+		x.say(t, time.Minute, bob, decision.Approve, "")
+		x.RegisterDelayedCallback(func() { delete(h.failing, "do one") }, 2*time.Minute)
+		x.say(t, 3*time.Minute, alice, decision.Retry, "one")
+	})
+	require.Equal(t, wire.Done, out.Outcome, out.Reason)
+	require.Equal(t, 2, executions)
+	require.Equal(t, []string{"do one", "do one", "record"}, h.calls)
+}
+
+// Only what an open gate can take is carried along unread.
+func TestAFloodThatNoGateTakesIsNotCarried(t *testing.T) {
+	t.Parallel()
+	const flood = 60
+	h := build(t)
+	out, executions := h.carry(t, Limits{Events: 100_000, Updates: 100, Signals: 2}, []string{"one"}, func(n int, x *execution) {
+		if n > 1 {
+			x.OnActivity("authority.Judge", mock.Anything, mock.Anything).Once().Return(
+				func(ctx context.Context, in authority.JudgeInput) (authority.JudgeOutput, error) {
+					return authority.NewActivities(h, x.Now).Judge(ctx, in)
+				}) // A second call panics: only the good one is left to be judged.
+			return
+		}
+		x.RegisterDelayedCallback(func() {
+			gate, _ := x.progress(t).Gate(decision.Approve, "")
+			old := decision.Envelope{Gate: gate.ID, Nonce: decision.NewNonce(), Command: decision.Approve, Hash: gate.Hash}
+			for range flood {
+				x.SignalWorkflow(wire.SignalDecide, wire.Decide{Signed: x.sign(t, alice, bob, old)})
+			}
+			x.SignalWorkflow(wire.SignalDecide, x.decision(t, bob, bob, decision.Approve, ""))
+		}, time.Minute)
+	})
+	require.Equal(t, wire.Done, out.Outcome, out.Reason)
+	require.Equal(t, 2, executions)
+	require.Equal(t, flood, h.evidence(t).Refused)
 }
