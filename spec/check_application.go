@@ -62,6 +62,7 @@ func (c checker) into(at, folder string) {
 }
 
 func (c checker) health(at string, health Health) {
+	c.form(at+"system", health.System, labelForm)
 	c.between(at+"port", health.Port, 1, 65535)
 	c.between(at+"status", health.Status, 100, 599)
 	c.form(at+"path", health.Path, pathOfURL)

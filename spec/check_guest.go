@@ -113,7 +113,9 @@ func (c checker) user(at string, user User, seen map[string]string) {
 func (c checker) files(s *Server) {
 	seen := map[string]string{}
 	for i, file := range s.Spec.OS.Files {
-		c.file(fmt.Sprintf("spec.os.files[%d]", i), file, seen)
+		at := fmt.Sprintf("spec.os.files[%d]", i)
+		c.file(at, file, seen)
+		c.besideVolumes(at+".path", file.Path, s.Spec.Storage, false)
 	}
 	if s.Spec.Application == nil {
 		return
@@ -121,6 +123,7 @@ func (c checker) files(s *Server) {
 	for i, file := range s.Spec.Application.Config {
 		at := fmt.Sprintf("spec.application.config[%d]", i)
 		c.file(at, file, seen)
+		c.besideVolumes(at+".path", file.Path, s.Spec.Storage, true)
 		if c.Sound(at + ".content") {
 			if err := checkTemplate(file.Content); err != nil {
 				c.Add(at+".content", "expected a template: %v", err)
@@ -149,6 +152,26 @@ func (c checker) file(at string, file File, seen map[string]string) {
 	}
 	if what := secretIn(file.Content); what != "" && c.Sound(at+".content") {
 		c.Add(at+".content", "expected text without secrets, found %s: use secret: secret://provider/name", what)
+	}
+}
+
+// besideVolumes refuses a file that is where a volume is mounted, and one that a volume hides: those of the operating
+// system are written before volumes are mounted, as those of the application are not.
+func (c checker) besideVolumes(at, file string, volumes []Volume, mounted bool) {
+	if !c.Sound(at) {
+		return
+	}
+	for _, volume := range volumes {
+		switch {
+		case volume.Mount == "":
+		case file == volume.Mount:
+			c.Add(at, "expected a file, found %s, where volume %s is mounted", file, volume.Name)
+			return
+		case !mounted && strings.HasPrefix(file, volume.Mount+"/"):
+			c.Add(at, "expected a file on the system's own disk, found %s, which volume %s would hide when it is mounted at %s: "+
+				"put it into application.config, which is written afterwards", file, volume.Name, volume.Mount)
+			return
+		}
 	}
 }
 

@@ -142,6 +142,7 @@ func (c checker) loadBalancer(lb *LoadBalancer) {
 	c.between(at+"port", lb.Port, 1, 65535)
 	c.between(at+"weight", lb.Weight, 1, 256)
 	c.url(at+"verify", lb.Verify)
+	c.form(at+"verifySystem", lb.VerifySystem, labelForm)
 }
 
 // url checks for an http or https URL without credentials. One that has some is not repeated.

@@ -99,6 +99,10 @@ func TestGoodDocuments(t *testing.T) {
 		"empty file":           {"content: hello", `content: ""`},
 		"lock_passwd":          {"ssh_authorized_keys: [ssh-ed25519 AAAA]", "users: [{name: a, lock_passwd: true}]"},
 		"empty lists":          {`packages: [curl, "jq=1.6-2.1"]`, "packages: []"},
+		"file beside a mount":  {"path: /etc/motd", "path: /srv/database"},
+		"file on a volume":     {"path: /etc/hello/hello.conf", "path: /srv/data/hello.conf"},
+		"probers":              {"{port: 8080, path: /healthz}", "{system: inside, port: 8080, path: /healthz}"},
+		"prober of users":      {"verify: http://www.estate.test/", "verify: http://www.estate.test/\n    verifySystem: outside"},
 		"mount inside a mount": {"  os:\n", "    - {name: in, size: 1GiB, mount: /srv/data/in, filesystem: xfs}\n  os:\n"},
 		"condition":            {`"listen {{ .Address }}"`, `"{{ if and .Domain (eq .Port 8080) }}{{ .Name }}{{ else }}x{{ end }}"`},
 		"archive": {
@@ -170,6 +174,20 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, 1, s.LoadBalancer.Weight)
 	require.Equal(t, "hold 72h0m0s 1h0m0s 168h0m0s",
 		strings.Join([]string{s.Run.OnFailure, s.Run.ApprovalDeadline.String(), s.Run.RetryFor.String(), s.Run.Grace.String()}, " "))
+}
+
+// What is asked inside and what is asked as users do may need two ways.
+func TestProbersAreNamed(t *testing.T) {
+	t.Parallel()
+	text := strings.NewReplacer("{port: 8080, path", "{system: inside, port: 8080, path", "verify: http", "verifySystem: outside\n    verify: http").Replace(full)
+	server, err := spec.Parse("f", []byte(text))
+	require.NoError(t, err)
+	require.Equal(t, "inside", server.Spec.Application.Health.System)
+	require.Equal(t, "outside", server.Spec.LoadBalancer.VerifySystem)
+	asJSON, err := json.Marshal(server)
+	require.NoError(t, err)
+	require.Contains(t, string(asJSON), `"health":{"system":"inside"`)
+	require.Contains(t, string(asJSON), `"verifySystem":"outside"`)
 }
 
 func FuzzParse(f *testing.F) {

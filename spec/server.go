@@ -153,6 +153,7 @@ type Archive struct {
 
 // Health is the endpoint that tells whether the application works.
 type Health struct {
+	System   string `yaml:"system,omitempty" json:"system,omitempty"`     // Name of the prober that asks; empty: the only one.
 	Port     int    `yaml:"port" json:"port"`                             // TCP port that the application listens on.
 	Path     string `yaml:"path,omitempty" json:"path,omitempty"`         // Path that is asked; "/" if absent.
 	Status   int    `yaml:"status,omitempty" json:"status,omitempty"`     // Expected HTTP status; 200 if absent.
@@ -177,6 +178,8 @@ type LoadBalancer struct {
 	// Verify is a URL as a user would ask it, through the balancer: the run ends well only if it answers.
 	Verify         string `yaml:"verify" json:"verify"`
 	VerifyContains string `yaml:"verifyContains,omitempty" json:"verifyContains,omitempty"` // Text that the answer must hold.
+	// VerifySystem is the name of the prober that asks, from where users are; empty: the only one.
+	VerifySystem string `yaml:"verifySystem,omitempty" json:"verifySystem,omitempty"`
 }
 
 // Ticket is the change ticket that tells the story.

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"strings"
 
 	"fermata/activities/fault"
 	"fermata/activities/operation"
@@ -40,21 +41,28 @@ func (a *Activities) Check(ctx context.Context, in CheckInput) (CheckOutput, err
 // Get asks for a page as a user would.
 func (a *Activities) Get(ctx context.Context, in GetInput) (GetOutput, error) {
 	return operation.Read(ctx, a.systems, in.System, func(s Prober) (GetOutput, error) {
-		a, err := s.Get(ctx, in.Request)
 		if in.Request.Absent {
-			return GetOutput{}, mustBeAbsent(in.Request, a, err)
+			return GetOutput{}, mustBeAbsent(ctx, s, in.Request)
 		}
+		a, err := s.Get(ctx, in.Request)
 		return GetOutput{Answer: a}, err
 	})
 }
 
-// mustBeAbsent turns a probe round: silence is what was wanted.
-func mustBeAbsent(r Request, a Answer, err error) error {
+// mustBeAbsent turns a probe round: silence is what was wanted. Any answer is somebody's, a wrong one too; and silence
+// proves something only if the way is open, and if we did not stop listening ourselves.
+func mustBeAbsent(ctx context.Context, s Prober, r Request) error {
+	a, err := s.Get(ctx, r)
+	url, _, _ := strings.Cut(r.URL, "?") // A query is nobody's business.
 	switch {
+	case a.Remote != "" && a.Status != 0:
+		return fault.New(fault.Unavailable, "%s still answers (%d, from %s)", url, a.Status, a.Remote)
+	case a.Remote != "":
+		return fault.Wrap(fault.Unavailable, err, url+" still answers: connections are taken at "+a.Remote)
 	case err == nil:
-		return fault.New(fault.Unavailable, "%s still answers (%d, from %s)", r.URL, a.Status, a.Remote)
-	case fault.Is(err, fault.Unavailable):
-		return nil
+		return fault.New(fault.Unavailable, "%s still answers (%d)", url, a.Status)
+	case !fault.Is(err, fault.Unavailable) || ctx.Err() != nil:
+		return err
 	}
-	return err
+	return s.Check(ctx)
 }

@@ -14,15 +14,21 @@ type Request struct {
 
 // Answer is what came back.
 type Answer struct {
-	Status int    `json:"status"`
+	Status int    `json:"status"`         // 0: somebody took the connection and gave no answer.
 	Body   string `json:"body,omitempty"` // The first 200 characters, control characters removed.
-	Remote string `json:"remote"`         // Address that answered.
+	Remote string `json:"remote"`         // Address that took the connection; empty: nobody did.
 }
 
-// Prober sends real requests.
+// Prober sends real requests, each on a connection of its own.
 type Prober interface {
-	// Check proves that the way (proxy, jump host) is open.
+	// Check proves that the way (proxy, jump host) is open: what Get does not reach then is not there. Faults:
+	// Unavailable, Unauthorized.
 	Check(ctx context.Context) error
-	// Get asks once. Unavailable: no answer, or not the one expected (the text says which). Invalid: a URL it cannot ask.
+	// Get asks once. A redirect that stays on the host is followed, unless a redirect is what the request expects; one
+	// that leads elsewhere is the answer.
+	//
+	// Faults: Unavailable for no answer, or not the one expected (the text says which); Unauthorized for a server that is
+	// not the one that the URL names; Invalid for a URL that cannot be asked. The Answer is good beside a fault too: its
+	// Remote tells whether somebody is there.
 	Get(ctx context.Context, r Request) (Answer, error)
 }

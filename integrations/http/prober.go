@@ -6,13 +6,9 @@ package http
 
 import (
 	"context"
-	"io"
+	"net"
 	"net/http"
-	"net/http/httptrace"
-	"net/url"
-	"strings"
 	"time"
-	"unicode"
 
 	"fermata/activities/fault"
 	"fermata/activities/probe"
@@ -24,12 +20,6 @@ import (
 
 // Type is the word in the configuration.
 const Type = "http"
-
-const (
-	bodyRead     = 64 << 10 // What Contains is looked for in.
-	bodyShown    = 200      // Characters of Answer.Body.
-	maxRedirects = 5
-)
 
 // Config is how requests are sent, as an installation describes it.
 type Config struct {
@@ -66,33 +56,38 @@ func open(_ context.Context, env integrations.Environment, sys config.System) (i
 
 // Prober sends requests. It is safe for concurrent use.
 type Prober struct {
-	client *http.Client
-	pool   *sshx.Pool // Nil without a jump host.
-	jump   string
+	client  *http.Client
+	timeout time.Duration
+	pool    *sshx.Pool // Nil without a jump host.
+	jump    string
+	proxy   proxies
 }
 
 var _ probe.Prober = (*Prober)(nil)
 
 // New prepares the prober; it does not connect. Faults: Invalid for a bad configuration.
 func New(cfg Config, env integrations.Environment) (*Prober, error) {
-	p := &Prober{}
-	opts := []httpx.Option{httpx.WithRedirect(sameHost)}
+	if cfg.Timeout == 0 {
+		cfg.Timeout = DefaultTimeout
+	}
+	p := &Prober{timeout: cfg.Timeout}
+	opts := []httpx.Option{httpx.WithRedirect(follow)}
 	if cfg.Jump != nil {
 		pool, err := sshx.NewPool(sshx.Config{Jump: cfg.Jump}, env.Secrets)
 		if err != nil {
 			return nil, err
 		}
 		p.pool, p.jump = pool, cfg.Jump.Address
-		opts = append(opts, httpx.WithDialer(pool))
-	}
-	if cfg.Timeout == 0 {
-		cfg.Timeout = DefaultTimeout
+		opts = append(opts, httpx.WithDialer(witness{pool}))
 	}
 	client, err := httpx.New(httpx.Config{CA: cfg.CA, Proxy: cfg.Proxy, Timeout: cfg.Timeout}, opts...)
 	if err != nil {
 		return nil, err
 	}
 	p.client = client
+	if p.pool == nil {
+		p.proxy = proxiesOf(cfg.Proxy)
+	}
 	return p, nil
 }
 
@@ -113,87 +108,20 @@ func (p *Prober) Close(context.Context) error {
 	return nil
 }
 
-// Check proves that the jump host lets us in; without one there is nothing to prove.
+// Check proves that the jump host lets us in, or that the proxies take connections; without them there is nothing to
+// prove.
 func (p *Prober) Check(ctx context.Context) error {
-	if p.pool == nil {
-		return nil
+	if p.pool != nil {
+		return p.pool.Ping(ctx)
 	}
-	return p.pool.Ping(ctx)
-}
-
-// Get asks once. Every request has a connection of its own, as a new user's has: one that is kept would go on to reach
-// the server that it was opened to, whatever a load balancer says by now.
-func (p *Prober) Get(ctx context.Context, r probe.Request) (probe.Answer, error) {
-	target, err := url.Parse(r.URL)
-	if err != nil || target.Host == "" || (target.Scheme != "http" && target.Scheme != "https") || target.User != nil {
-		return probe.Answer{}, fault.New(fault.Invalid, "%q cannot be asked: expected http://host/path or https://host/path without a password",
-			httpx.Redact(r.URL))
-	}
-	doing := "asking " + httpx.RedactURL(target)
-	var answer probe.Answer
-	trace := &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
-		if p.pool == nil {
-			answer.Remote = info.Conn.RemoteAddr().String()
+	for _, at := range p.proxy.addresses() {
+		conn, err := (&net.Dialer{Timeout: p.timeout}).DialContext(ctx, "tcp", at)
+		if err != nil {
+			return fault.Wrap(fault.Unavailable, err, "connecting to the proxy")
 		}
-	}}
-	request, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, trace), http.MethodGet, r.URL, nil)
-	if err != nil {
-		return probe.Answer{}, fault.Wrap(fault.Invalid, err, doing)
-	}
-	request.Close = true
-	request.Header.Set("User-Agent", "fermata-probe")
-	response, err := p.client.Do(request)
-	if err != nil {
-		return probe.Answer{}, httpx.Fault(nil, err, doing)
-	}
-	defer response.Body.Close()
-	if answer.Remote == "" { // Behind a jump host only the other side knows the address.
-		answer.Remote = response.Request.URL.Host
-	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, bodyRead))
-	if err != nil {
-		return probe.Answer{}, httpx.Fault(nil, err, doing+": reading the answer")
-	}
-	answer.Status, answer.Body = response.StatusCode, shown(body)
-	return answer, judge(r, answer, body, doing)
-}
-
-func judge(r probe.Request, answer probe.Answer, body []byte, doing string) error {
-	want := r.Status
-	if want == 0 {
-		want = http.StatusOK
-	}
-	if answer.Status != want {
-		return fault.New(fault.Unavailable, "%s: the answer is %d, expected %d: %q", doing, answer.Status, want, answer.Body)
-	}
-	if !strings.Contains(string(body), r.Contains) {
-		return fault.New(fault.Unavailable, "%s: the answer does not contain %q: %q", doing, r.Contains, answer.Body)
+		if err := conn.Close(); err != nil {
+			return fault.Wrap(fault.Unavailable, err, "leaving the proxy")
+		}
 	}
 	return nil
-}
-
-// sameHost follows redirects that stay where they are. Another is the answer itself.
-func sameHost(next *http.Request, before []*http.Request) error {
-	if next.URL.Host != before[0].URL.Host {
-		return http.ErrUseLastResponse
-	}
-	if len(before) >= maxRedirects {
-		return fault.New(fault.Unavailable, "more than %d redirects", maxRedirects)
-	}
-	return nil
-}
-
-// shown is the beginning of a body as a person can read it.
-func shown(body []byte) string {
-	text := strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t':
-			return ' '
-		case unicode.IsControl(r):
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(string(body), "?"))
-	runes := []rune(strings.TrimSpace(text))
-	return string(runes[:min(len(runes), bodyShown)])
 }

@@ -111,7 +111,13 @@ type redacted struct {
 	host  string
 }
 
-func (e *redacted) Error() string { return "asking " + e.host + ": " + Redact(e.cause.Error()) }
+func (e *redacted) Error() string {
+	if e.host == "" { // A redirect may lead to a path alone.
+		return Redact(e.cause.Error())
+	}
+	return "asking " + e.host + ": " + Redact(e.cause.Error())
+}
+
 func (e *redacted) Unwrap() error { return e.cause }
 
 // untrusted reports whether the server is not the one expected.

@@ -32,7 +32,7 @@ func open(_ context.Context, env integrations.Environment, sys config.System) (i
 	if err := cfg.Validate(); err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "reading the configuration of "+sys.Name)
 	}
-	cfg.SSH.KnownHosts = sys.Resolve(cfg.SSH.KnownHosts)
+	cfg.SSH = cfg.SSH.Resolved(sys.Resolve)
 	pool, err := sshx.NewPool(cfg.SSH, env.Secrets)
 	if err != nil {
 		return nil, err

@@ -51,7 +51,7 @@ func weakRights() []string {
 
 // ourRights are those that the README asks for.
 func ourRights() []string {
-	return append(weakRights(), "CreateTicket", "CommentOnTicket", "ModifyTicket", "ModifyCustomField", "SetInitialCustomField")
+	return append(weakRights(), "CreateTicket", "CommentOnTicket", "ModifyTicket", "SetInitialCustomField")
 }
 
 func setup(t *testing.T, unique bool) bench {
