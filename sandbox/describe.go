@@ -85,7 +85,7 @@ func (s *Sandbox) describe(_ context.Context, _ *secretFiles) error {
 	jump := fmt.Sprintf("{address: %q, user: %s, hostKeys: [%q]", s.Estate.Bastion.Addr(), "worker", s.Estate.Bastion.HostKey())
 	var b bytes.Buffer
 	err := template.Must(template.New("installation").Parse(installation)).Execute(&b, map[string]any{
-		"Temporal": s.server.Address(), "Namespace": Namespace, "KeyID": KeyID,
+		"Temporal": s.temporal, "Namespace": Namespace, "KeyID": KeyID,
 		"VCenter": s.Estate.VCenter.URL(), "VCenterUser": estate.VCenterUser, "CAFile": s.Estate.VCenter.CAFile(),
 		"Jump": jump + "}", "JumpWithKey": jump + `, key: "secret://file/worker-key"}`,
 		"Edge": estate.EdgeAddress, "EdgeKeys": s.Estate.Edge.HostKeys(), "HostUser": estate.HostUser,

@@ -34,6 +34,7 @@ const Namespace = "fermata"
 // Options describe a sandbox.
 type Options struct {
 	Folder        string // All of its state.
+	Temporal      string // host:port of a Temporal that somebody else runs; empty: start one.
 	TemporalPort  int    // On 127.0.0.1; 0: any free one. So are the other ports.
 	UIPort        int
 	VCenterPort   int
@@ -53,11 +54,12 @@ type Sandbox struct {
 	People  People
 	Config  string // Path of the installation's description, for fermata --config and fermata-worker --config.
 	Estate  *estate.Estate
-	server  *embedded.Server
 	ui      *embedded.UI
 	codec   *http.Server
 	worker  *worker.Worker
 	closers []func() error
+
+	temporal string // Frontend's host:port.
 }
 
 // Start starts everything, or nothing.
@@ -101,15 +103,20 @@ func (s *Sandbox) onClose(f func() error) { s.closers = append(s.closers, f) }
 func (s *Sandbox) folder(name string) string { return filepath.Join(s.o.Folder, name) }
 
 func (s *Sandbox) startTemporal(_ context.Context, _ *secretFiles) (err error) {
+	if s.o.Temporal != "" {
+		s.temporal = s.o.Temporal
+		return nil
+	}
 	folder := s.folder("temporal")
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return fmt.Errorf("making %s: %w", folder, err)
 	}
-	s.server, err = embedded.Start(embedded.Options{Folder: folder, Port: s.o.TemporalPort, Namespace: Namespace, Retention: Retention})
+	server, err := embedded.Start(embedded.Options{Folder: folder, Port: s.o.TemporalPort, Namespace: Namespace, Retention: Retention})
 	if err != nil {
 		return err
 	}
-	s.onClose(s.server.Stop)
+	s.temporal = server.Address()
+	s.onClose(server.Stop)
 	return nil
 }
 
@@ -140,7 +147,7 @@ func (s *Sandbox) startUI(ctx context.Context, _ *secretFiles) (err error) {
 		return err
 	}
 	s.ui, err = embedded.StartUI(ctx, embedded.UIOptions{
-		Port: s.o.UIPort, Temporal: s.server.Address(), Namespace: Namespace,
+		Port: s.o.UIPort, Temporal: s.temporal, Namespace: Namespace,
 		Listen: func(origin string) (string, error) {
 			l, err := net.Listen("tcp", "127.0.0.1:0")
 			if err != nil {
@@ -182,7 +189,7 @@ func (s *Sandbox) Describe(w io.Writer) {
 	line := func(what, where string) { fmt.Fprintf(w, "  %-16s %s\n", what, where) }
 	line("state", s.o.Folder)
 	line("configuration", s.Config)
-	line("Temporal", s.server.Address()+", namespace "+Namespace)
+	line("Temporal", s.temporal+", namespace "+Namespace)
 	if s.ui != nil {
 		line("web UI", s.ui.URL()+"/namespaces/"+Namespace+"/workflows")
 	}

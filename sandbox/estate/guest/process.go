@@ -1,7 +1,10 @@
 package guest
 
 import (
+	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -19,6 +22,34 @@ type processes struct {
 	mu   sync.Mutex
 	last int
 	all  map[int]process
+	past []string
+}
+
+// pastSize is how many command lines are remembered.
+const pastSize = 20_000
+
+// note remembers a command line with its environment, as an audit daemon would: most commands stand in the process table
+// for an instant only, and everybody on the machine could have looked then.
+func (p *processes) note(user string, args []string, env map[string]string) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s", user, strings.Join(args, " "))
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		fmt.Fprintf(&b, " [%s=%s]", name, env[name])
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.past = append(p.past, b.String())
+	if len(p.past) > pastSize {
+		p.past = slices.Clone(p.past[len(p.past)-pastSize/2:])
+	}
+}
+
+// Executed lists the command lines that ran on the machine, with user and environment, oldest first. What an SSH session
+// was asked to run is among them.
+func (m *Machine) Executed() []string {
+	m.processes.mu.Lock()
+	defer m.processes.mu.Unlock()
+	return slices.Clone(m.processes.past)
 }
 
 // add enters a command; the function it answers takes it out again.

@@ -140,6 +140,7 @@ func (s *session) exec(line string, stdin io.Reader) {
 	if path.Base(s.who.shell) == "sh" {
 		variant, name = syntax.LangPOSIX, "sh"
 	}
+	m.processes.note(s.who.name, []string{name, "-c", line}, s.env)
 	code := m.run(s.ctx, script{
 		user: s.who.name, name: name, text: line, variant: variant, dir: dir, env: s.env, umask: 0o022,
 		stdin: stdin, stdout: stdout, stderr: stderr,

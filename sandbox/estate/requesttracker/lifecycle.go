@@ -21,13 +21,21 @@ func (s *Server) setStatus(t *Ticket, user User, status string) (message string,
 		return fmt.Sprintf("Status '%s' isn't a valid status for this ticket.", status), false
 	case q.Transitions != nil && !slices.Contains(q.Transitions[t.Status], status):
 		return fmt.Sprintf("You can't change status from '%s' to '%s'.", t.Status, status), false
-	case !user.may("ModifyTicket"):
+	case !user.may(rightFor(status)):
 		return "Permission Denied", false
 	}
 	old := t.Status
 	t.Status = status
 	s.add(t, Transaction{Type: "Status", Field: "Status", Old: old, New: status}, user.Name)
 	return fmt.Sprintf("Status changed from '%s' to '%s'", old, status), true
+}
+
+// rightFor is the right that RT's default lifecycle asks for.
+func rightFor(status string) string {
+	if status == "deleted" {
+		return "DeleteTicket"
+	}
+	return "ModifyTicket"
 }
 
 // setField gives a custom field a value. A value that must be unique and is not is dropped.

@@ -180,7 +180,6 @@ func (s *Server) getTickets(user User, w http.ResponseWriter, r *http.Request) {
 	items := []object{}
 	for _, t := range pageOf(found, page, size) {
 		item := s.reference("ticket", strconv.Itoa(t.ID))
-		item["id"] = t.ID
 		for _, name := range strings.Split(r.URL.Query().Get("fields"), ",") {
 			switch name {
 			case "", "id":

@@ -135,7 +135,11 @@ func TestQueries(t *testing.T) {
 		"'CF.{Nope}' = 'x'":                {},
 		"Queue = 'Changes' AND Status=new": {1, 2, 3},
 	} {
-		var page struct{ Items []struct{ ID int } }
+		var page struct {
+			Items []struct {
+				ID int `json:",string"`
+			}
+		}
 		got := s.ask(t, "GET", "/REST/2.0/tickets?orderby=id&query="+urlEscape(query), "")
 		require.Equal(t, 200, got.status, "%s: %s", query, got.text)
 		require.NoError(t, json.Unmarshal([]byte(got.text), &page))

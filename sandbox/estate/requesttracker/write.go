@@ -131,7 +131,11 @@ func (s *Server) update(t *Ticket, user User, data map[string]any) []string {
 	fields, _ := data["CustomFields"].(map[string]any)
 	for name, value := range fields {
 		field, ok := s.field(name)
-		if !ok || !user.may("ModifyCustomField") {
+		if !ok {
+			continue
+		}
+		if !user.may("ModifyCustomField") {
+			messages = append(messages, fmt.Sprintf("Could not add a new value to custom field '%s': Permission Denied", field.Name))
 			continue
 		}
 		old := t.Fields[field.Name]
@@ -164,7 +168,7 @@ func (s *Server) postMessage(user User, w http.ResponseWriter, r *http.Request) 
 		fail(w, http.StatusBadRequest, "Message could not be recorded")
 		return
 	}
-	if !user.may(right) {
+	if !user.may(right) && !user.may("ModifyTicket") { // Who may modify a ticket may also speak in it.
 		fail(w, http.StatusBadRequest, "Permission Denied")
 		return
 	}
