@@ -42,9 +42,14 @@ func Provision(s *spec.Server) (Request, error) {
 	}, err
 }
 
-// Decommission asks to take a server out of service and keep it for the grace period.
-func Decommission(name string, grace time.Duration) (Request, error) {
-	document, err := marshal(wire.Decommission{Kind: wire.DecommissionKind, Name: name, Grace: int64(grace / time.Second)})
+// Decommission asks to take a server out of service and keep it for the grace period; nil: the one in the server's spec.
+func Decommission(name string, grace *time.Duration) (Request, error) {
+	asked := wire.Decommission{Kind: wire.DecommissionKind, Name: name}
+	if grace != nil {
+		seconds := int64(*grace / time.Second)
+		asked.Grace = &seconds
+	}
+	document, err := marshal(asked)
 	return Request{
 		kind: wire.DecommissionServer, workflowID: wire.ServerWorkflowID(name), owner: "server/" + name,
 		document: document, summary: "Decommission " + name,

@@ -141,14 +141,19 @@ func decommissionCommand() *cli.Command {
 		Description: "   fermata decommission web-01 --grace 72h\n\n" +
 			"Within the grace period `fermata restore web-01` brings it back and `fermata purge web-01` removes it at once.",
 		Flags: append([]cli.Flag{
-			&cli.DurationFlag{Name: "grace", Value: time.Duration(spec.DefaultGrace), Usage: "how long the machine is kept, switched off"},
+			&cli.DurationFlag{Name: "grace", Usage: "how long the machine is kept, switched off", DefaultText: "run.grace of the server's spec"},
 		}, startFlags()...),
 		Before: arguments(1, 1),
 		Action: func(c *cli.Context) error {
-			if c.Duration("grace") < 0 {
+			var grace *time.Duration
+			if c.IsSet("grace") {
+				given := c.Duration("grace")
+				grace = &given
+			}
+			if grace != nil && *grace < 0 {
 				return usage("--grace: expected zero or more, such as 72h")
 			}
-			request, err := client.Decommission(serverName(c.Args().First()), c.Duration("grace"))
+			request, err := client.Decommission(serverName(c.Args().First()), grace)
 			if err != nil {
 				return err
 			}

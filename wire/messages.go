@@ -30,11 +30,18 @@ type StartOutput struct {
 type Decommission struct {
 	Kind  string `json:"kind"` // DecommissionKind.
 	Name  string `json:"name"`
-	Grace int64  `json:"grace"` // Seconds that the machine is kept.
+	Grace *int64 `json:"grace,omitempty"` // Seconds that the machine is kept; absent: as the server's spec says.
 }
 
 // DecommissionKind is the kind of a Decommission document.
 const DecommissionKind = "Decommission"
+
+// Reservation is what a HoldReservation keeps, and for whom.
+type Reservation struct {
+	Run    string          `json:"run"` // ULID of the run that holds it.
+	Owner  operation.Owner `json:"owner"`
+	Holder string          `json:"holder"` // Workflow id of that run.
+}
 
 // Decide carries one decision, by update or signal.
 type Decide struct {

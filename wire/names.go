@@ -19,6 +19,7 @@ const (
 	PlanServer         = "PlanServer"
 	CheckSystems       = "CheckSystems"
 	ReadRecords        = "ReadRecords"
+	HoldReservation    = "HoldReservation"
 )
 
 // Messages that a run understands.
@@ -27,6 +28,9 @@ const (
 	UpdateDecide  = "decide"
 	SignalDecide  = "decide"
 )
+
+// SignalFree ends a reservation; its value is the ULID of the run that holds it.
+const SignalFree = "free"
 
 // Search attributes. All but the lists are Keywords; their values are clear text, so no secret may stand in one.
 var (
@@ -42,6 +46,14 @@ var (
 
 // ServerWorkflowID is the id of whatever changes a server: it is the lock on that server.
 func ServerWorkflowID(name string) string { return "server/" + name }
+
+// AddressReservationID is the id of what reserves an address (without prefix length) at a site: it is the lock on it.
+func AddressReservationID(site, address string) string {
+	if site == "" {
+		return "address/" + address
+	}
+	return "address/" + site + "/" + address
+}
 
 // InquiryWorkflowID is the id of a short run that only reads.
 func InquiryWorkflowID(what, unique string) string {

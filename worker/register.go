@@ -1,17 +1,11 @@
 package worker
 
 import (
-	"context"
 	"fmt"
 	"time"
 
-	"go.temporal.io/api/enums/v1"
-	taskqueuepb "go.temporal.io/api/taskqueue/v1"
-	"go.temporal.io/api/workflowservice/v1"
-	temporal "go.temporal.io/sdk/client"
-
 	"fermata/activities/authority"
-	"fermata/activities/fault"
+	"fermata/activities/executions"
 	"fermata/activities/operation"
 	"fermata/activities/queues"
 	"fermata/activities/record"
@@ -20,6 +14,7 @@ import (
 	"fermata/wire"
 	"fermata/workflows/inquiry"
 	"fermata/workflows/provision"
+	"fermata/workflows/reservation"
 )
 
 // register puts workflows and activities on their queues.
@@ -52,8 +47,7 @@ func (w *Worker) register(secrets secret.Resolver, namespace string) error {
 
 func (w *Worker) registerWorkflows(namespace string) {
 	register := w.workflowRegistrar(wire.Queue)
-	provision.Register(register)
-	inquiry.Register(register)
+	RegisterWorkflows(register)
 	for _, own := range w.workflows {
 		own(register)
 	}
@@ -64,7 +58,16 @@ func (w *Worker) registerWorkflows(namespace string) {
 	}
 	activities := w.registrar(wire.Queue)
 	authority.NewActivities(files, time.Now).Register(activities)
-	queues.NewActivities(pollers{w.temporal, namespace}).Register(activities)
+	server := asked{w.temporal, namespace}
+	queues.NewActivities(server).Register(activities)
+	executions.NewActivities(server).Register(activities)
+}
+
+// RegisterWorkflows names the workflows that Fermata comes with and their functions, for workers and for replay.
+func RegisterWorkflows(register func(name string, workflow any)) {
+	provision.Register(register)
+	inquiry.Register(register)
+	reservation.Register(register)
 }
 
 // bind gives a capability its systems, site by site: each site has a queue of its own.
@@ -81,26 +84,4 @@ func (w *Worker) bind(c capability, secrets secret.Resolver) {
 			set.Register(w.registrar(operation.Queue(c.name, site)))
 		}
 	}
-}
-
-// pollers asks Temporal who polls a queue.
-type pollers struct {
-	temporal  temporal.Client
-	namespace string
-}
-
-// Polled reports whether a worker polled the activity queue in the last minute.
-func (p pollers) Polled(ctx context.Context, queue string) (bool, error) {
-	out, err := p.temporal.WorkflowService().DescribeTaskQueue(ctx, &workflowservice.DescribeTaskQueueRequest{
-		Namespace: p.namespace, TaskQueue: &taskqueuepb.TaskQueue{Name: queue}, TaskQueueType: enums.TASK_QUEUE_TYPE_ACTIVITY,
-	})
-	if err != nil {
-		return false, fault.Wrap(fault.Unavailable, err, "asking who polls "+queue)
-	}
-	for _, poller := range out.GetPollers() {
-		if time.Since(poller.GetLastAccessTime().AsTime()) < time.Minute+10*time.Second {
-			return true, nil
-		}
-	}
-	return false, nil
 }

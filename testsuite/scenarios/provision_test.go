@@ -41,7 +41,7 @@ func TestAServerIsProvisionedAndDecommissioned(t *testing.T) {
 	started, p := b.provision(t)
 	b.judgeProvisioned(t, started, p)
 
-	decommission, err := client.Decommission("web-01", time.Hour)
+	decommission, err := client.Decommission("web-01", nil)
 	leaving := b.begin(t, decommission, err)
 	b.approve(t, leaving)
 	p = b.until(t, leaving, "the grace period", func(p wire.Progress) bool { return p.Phase == wire.Grace })
@@ -58,7 +58,7 @@ func TestAServerIsProvisionedAndDecommissioned(t *testing.T) {
 		return status == 200 && strings.Contains(body, "1.2.0")
 	}, 30*time.Second, 100*time.Millisecond)
 
-	again, err := client.Decommission("web-01", time.Hour)
+	again, err := client.Decommission("web-01", nil)
 	last := b.begin(t, again, err)
 	b.approve(t, last)
 	b.until(t, last, "the grace period", func(p wire.Progress) bool { return p.Phase == wire.Grace })

@@ -36,7 +36,7 @@ func newDecommission(document json.RawMessage) (*decommission, error) {
 	if err := json.Unmarshal(document, &p.asked); err != nil {
 		return nil, invalid("reading the decommission", err)
 	}
-	if p.asked.Kind != wire.DecommissionKind || p.asked.Name == "" || p.asked.Grace < 0 {
+	if p.asked.Kind != wire.DecommissionKind || p.asked.Name == "" || (p.asked.Grace != nil && *p.asked.Grace < 0) {
 		return nil, invalid("reading the decommission", fmt.Errorf("kind, name and a grace period of zero or more seconds are needed"))
 	}
 	return p, nil
@@ -46,6 +46,7 @@ func (p *decommission) Kind() string { return wire.DecommissionServer }
 
 func (p *decommission) Owner() operation.Owner { return operation.Owner("server/" + p.asked.Name) }
 
+// Policy never undoes by itself: taking back what is half removed is for a person to decide.
 func (p *decommission) Policy() run.Policy {
 	policy := run.Policy{RetryFor: time.Duration(spec.DefaultRetryFor), ApprovalDeadline: time.Duration(spec.DefaultApprovalDeadline)}
 	if p.server != nil {
@@ -58,20 +59,27 @@ func (p *decommission) Policy() run.Policy {
 
 // estate is everything that the owner has, and the image of before that a restore goes back to.
 type estate struct {
-	Server   *spec.Server               `json:"server"`
-	Record   string                     `json:"record"` // Hash of the record that says how the server was made.
-	Machines []compute.Ref              `json:"machines"`
-	Rules    map[string][]firewall.Rule `json:"rules"` // By firewall.
-	Members  []loadbalancer.Member      `json:"members"`
+	Server   *spec.Server                    `json:"server"`
+	Record   string                          `json:"record"` // Hash of the record that says how the server was made.
+	Grace    int64                           `json:"grace"`  // Seconds that the machine is kept.
+	Machines []compute.Ref                   `json:"machines"`
+	Rules    map[string][]firewall.Installed `json:"rules"` // By firewall.
+	Members  []loadbalancer.Member           `json:"members"`
 }
+
+func (e estate) grace() time.Duration { return time.Duration(e.Grace) * time.Second }
 
 // Plan finds what the owner has, as the record and the systems know it.
 func (p *decommission) Plan(ctx workflow.Context) (wire.Preview, error) {
-	found := estate{Rules: map[string][]firewall.Rule{}}
+	found := estate{Rules: map[string][]firewall.Installed{}}
 	if seen := p.readRecord(ctx, &found); len(seen) > 0 {
 		return wire.Preview{Observations: seen}, nil
 	}
 	p.server = found.Server
+	found.Grace = int64(time.Duration(p.server.Spec.Run.Grace) / time.Second)
+	if p.asked.Grace != nil {
+		found.Grace = *p.asked.Grace
+	}
 	route := operation.RouteOf(ctx)
 	route.Site = p.Policy().Site
 	ctx = operation.WithRoute(ctx, route)
@@ -145,12 +153,8 @@ func (p *decommission) findRules(device string, found *estate) reading {
 		if err != nil {
 			return failed(name, err)
 		}
-		rules := []firewall.Rule{}
-		for _, r := range out.Rules {
-			rules = append(rules, r.Rule)
-		}
-		found.Rules[device] = rules
-		return []wire.Observation{fine(name, "%d rules of this owner", len(rules))}
+		found.Rules[device] = out.Rules
+		return []wire.Observation{fine(name, "%d rules of this owner", len(out.Rules))}
 	}
 }
 
@@ -184,5 +188,5 @@ func (p *decommission) Conclude(ctx workflow.Context, f *run.Frame, o wire.Outco
 	if p.server == nil || p.server.Spec.Ticket == nil {
 		return nil
 	}
-	return rejectTicket(ctx, f, p.server.Spec.Ticket, subjectDecommission+p.asked.Name, p.Owner(), o, reason)
+	return rejectTicket(ctx, f, p.server.Spec.Ticket, p.subject(), p.Owner(), o, reason)
 }

@@ -188,7 +188,7 @@ func (p *provision) health() planned {
 		Step: run.Step{
 			ID: stepHealth, Title: "ask the application for its health", After: []string{stepApplication}, Reversal: run.Nothing,
 			Do: func(ctx workflow.Context, _ operation.Op) (run.Result, error) {
-				return ask(ctx, probe.Request{URL: url, Status: h.Status, Contains: h.Contains})
+				return ask(ctx, h.System, probe.Request{URL: url, Status: h.Status, Contains: h.Contains})
 			},
 		},
 		action: wire.Observe, object: url, detail: []string{fmt.Sprintf("answers %d", h.Status)},

@@ -19,6 +19,7 @@ import (
 	"fermata/activities/ticketing"
 	"fermata/spec"
 	"fermata/wire"
+	"fermata/workflows/reservation"
 )
 
 // resolved is what the plan found out and the steps need. The plan's hash covers it.
@@ -36,7 +37,7 @@ func (p *provision) Plan(ctx workflow.Context) (wire.Preview, error) {
 	}
 	var r resolved
 	readings := []reading{
-		p.lookAtCompute(&r), p.lookAtGuests(&r),
+		p.lookAtCompute(&r), p.lookAtGuests(&r), p.lookAtReservation,
 		func(ctx workflow.Context) []wire.Observation {
 			if err := record.CheckStore(ctx); err != nil {
 				return failed("records", err)
@@ -53,8 +54,8 @@ func (p *provision) Plan(ctx workflow.Context) (wire.Preview, error) {
 	if s.Ticket != nil {
 		readings = append(readings, p.lookAtDesk)
 	}
-	if p.probes() {
-		readings = append(readings, lookAtProber)
+	for _, name := range p.probers() {
+		readings = append(readings, lookAtProber(name))
 	}
 	seen := look(ctx, readings...)
 	content, err := json.Marshal(r)
@@ -64,8 +65,16 @@ func (p *provision) Plan(ctx workflow.Context) (wire.Preview, error) {
 	return wire.Preview{Plan: wire.Plan{Changes: p.changes(r), Resolved: content}, Observations: seen}, nil
 }
 
-func (p *provision) probes() bool {
-	return p.server.Spec.Application != nil || p.server.Spec.LoadBalancer != nil
+// probers are the names of the probers that ask, each once.
+func (p *provision) probers() []string {
+	var names []string
+	if a := p.server.Spec.Application; a != nil {
+		names = append(names, a.Health.System)
+	}
+	if lb := p.server.Spec.LoadBalancer; lb != nil && !slices.Contains(names, lb.VerifySystem) {
+		names = append(names, lb.VerifySystem)
+	}
+	return names
 }
 
 func (p *provision) capabilities() []string {
@@ -80,7 +89,7 @@ func (p *provision) capabilities() []string {
 	if s.Ticket != nil {
 		names = append(names, ticketing.Capability)
 	}
-	if p.probes() {
+	if len(p.probers()) > 0 {
 		names = append(names, probe.Capability)
 	}
 	return names
@@ -136,6 +145,18 @@ func judgeCompute(name string, server *spec.Server, planned compute.Planned) []w
 }
 
 func gibibytes(n int64) string { return fmt.Sprintf("%.1f GiB", float64(n)/float64(spec.GiB)) }
+
+// lookAtReservation names the run that wants the same address. A reservation of this owner is this run's own.
+func (p *provision) lookAtReservation(ctx workflow.Context) []wire.Observation {
+	holder, err := reservation.Holder(ctx, p.reservationID())
+	if err != nil {
+		return failed("address", err)
+	}
+	if holder.Open && holder.Target != p.Owner() {
+		return []wire.Observation{problem("address", "%s", reservation.Taken(p.reservationID(), holder))}
+	}
+	return nil
+}
 
 func (p *provision) lookAtGuests(r *resolved) reading {
 	return func(ctx workflow.Context) []wire.Observation {
@@ -211,11 +232,14 @@ func (p *provision) lookAtDesk(ctx workflow.Context) []wire.Observation {
 	return []wire.Observation{fine(name, "reachable; queue %s takes tickets", t.Queue)}
 }
 
-func lookAtProber(ctx workflow.Context) []wire.Observation {
-	if _, err := probe.Check(ctx, probe.CheckInput{}); err != nil {
-		return failed("probe", err)
+func lookAtProber(prober string) reading {
+	return func(ctx workflow.Context) []wire.Observation {
+		name := system(probe.Capability, prober)
+		if _, err := probe.Check(ctx, probe.CheckInput{System: prober}); err != nil {
+			return failed(name, err)
+		}
+		return []wire.Observation{fine(name, "the way to the service is open")}
 	}
-	return []wire.Observation{fine("probe", "the way to the service is open")}
 }
 
 // address is the server's address without its prefix length.

@@ -102,5 +102,5 @@ func (p *provision) Conclude(ctx workflow.Context, f *run.Frame, o wire.Outcome,
 	if p.server.Spec.Ticket == nil {
 		return nil
 	}
-	return rejectTicket(ctx, f, p.server.Spec.Ticket, subjectProvision+p.server.Metadata.Name, p.Owner(), o, reason)
+	return rejectTicket(ctx, f, p.server.Spec.Ticket, p.subject(), p.Owner(), o, reason)
 }

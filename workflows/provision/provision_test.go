@@ -241,7 +241,8 @@ func outOfService(t *testing.T, then func(b *bench)) (*bench, wire.StartOutput) 
 	require.Equal(t, wire.Done, first.carry(t).Outcome)
 	b := setup(t)
 	b.estate.objects, b.estate.records = first.estate.objects, first.estate.records
-	document, err := json.Marshal(wire.Decommission{Kind: wire.DecommissionKind, Name: "web-01", Grace: 3600})
+	hour := int64(3600)
+	document, err := json.Marshal(wire.Decommission{Kind: wire.DecommissionKind, Name: "web-01", Grace: &hour})
 	require.NoError(t, err)
 	b.say(t, time.Minute, bob, decision.Approve, "")
 	then(b)
@@ -267,6 +268,7 @@ func TestDecommission(t *testing.T) {
 		b, out := outOfService(t, func(b *bench) { b.say(t, 10*time.Minute, alice, decision.Restore, "") })
 		require.Equal(t, wire.Restored, out.Outcome)
 		require.Equal(t, map[string]string{"machine": "on", "rules": "open", "member": "ready", "ticket": "rejected"}, b.estate.objects)
+		require.Equal(t, "01A/firewall/web-01", b.estate.ruleKey, "rules come back under the key that they had")
 		require.Empty(t, out.LeftBehind)
 	})
 	t.Run("purged", func(t *testing.T) {
@@ -278,7 +280,7 @@ func TestDecommission(t *testing.T) {
 	t.Run("without a record", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
-		document, err := json.Marshal(wire.Decommission{Kind: wire.DecommissionKind, Name: "web-01", Grace: 0})
+		document, err := json.Marshal(wire.Decommission{Kind: wire.DecommissionKind, Name: "web-01", Grace: new(int64)})
 		require.NoError(t, err)
 		b.ExecuteWorkflow(wire.DecommissionServer, wire.StartInput{Run: runULID, Document: document, Start: b.start(t, wire.DecommissionServer, document)})
 		out := b.result(t)

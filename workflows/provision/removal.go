@@ -2,6 +2,7 @@ package provision
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -34,7 +35,8 @@ const gateGrace = "grace"
 
 // all lists the steps of a decommission: out of the pool first, then out of reach, then off; gone only after the grace.
 func (p *decommission) all(f *run.Frame, found estate) []planned {
-	steps := openTicket(f, p.server, subjectDecommission+p.asked.Name)
+	// Switched off, the machine cannot say that the address is its own, and a restore would bring it back.
+	steps := append((&provision{server: p.server}).reserve(), openTicket(f, p.server.Spec.Ticket, p.subject())...)
 	var outward []string
 	if len(found.Members) > 0 {
 		steps = append(steps, p.drain(found))
@@ -46,7 +48,7 @@ func (p *decommission) all(f *run.Frame, found estate) []planned {
 		steps = append(steps, s)
 		outward = append(outward, s.ID)
 	}
-	steps = append(steps, p.retire(found, outward), p.grace(f))
+	steps = append(steps, p.retire(found, outward), p.grace(f, found.grace()))
 	if len(found.Members) > 0 {
 		steps = append(steps, p.leavePool(found))
 	}
@@ -84,7 +86,7 @@ func members(found estate) string {
 	return text
 }
 
-func (p *decommission) closePaths(device string, rules []firewall.Rule) planned {
+func (p *decommission) closePaths(device string, rules []firewall.Installed) planned {
 	id := stepRules
 	if device != "" {
 		id += "/" + device
@@ -101,16 +103,41 @@ func (p *decommission) closePaths(device string, rules []firewall.Rule) planned 
 				return run.Result{Lines: detail}, err
 			},
 			// The image of before stands in the plan, so it is there even if the step's answer was lost.
-			Undo: func(ctx workflow.Context, op operation.Op) error {
-				if len(rules) == 0 {
-					return nil
-				}
-				_, err := firewall.OpenPaths(ctx, firewall.OpenPathsInput{System: device, Op: op, Rules: rules})
-				return err
-			},
+			Undo: func(ctx workflow.Context, _ operation.Op) error { return reopen(ctx, device, rules) },
 		},
 		action: wire.Remove, object: fmt.Sprintf("%d rules", len(rules)), detail: detail,
 	}
+}
+
+// reopen puts rules back as they were, each under the key that it had.
+func reopen(ctx workflow.Context, device string, rules []firewall.Installed) error {
+	for _, key := range keysOf(rules) {
+		op := operation.Op{Owner: rules[0].Owner}
+		var err error
+		if op.Key, err = operation.ParseKey(key); err != nil {
+			return invalid("putting a rule back", err)
+		}
+		var same []firewall.Rule
+		for _, r := range rules {
+			if r.Key == key {
+				same = append(same, r.Rule)
+			}
+		}
+		if _, err := firewall.OpenPaths(ctx, firewall.OpenPathsInput{System: device, Op: op, Rules: same}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keysOf returns the keys that the rules carry, each once, in the rules' order.
+func keysOf(rules []firewall.Installed) (keys []string) {
+	for _, r := range rules {
+		if !slices.Contains(keys, r.Key) {
+			keys = append(keys, r.Key)
+		}
+	}
+	return keys
 }
 
 func (p *decommission) retire(found estate, after []string) planned {
@@ -138,7 +165,7 @@ func (p *decommission) retire(found estate, after []string) planned {
 				return nil
 			},
 		},
-		action: wire.Change, object: machines(found), detail: []string{"kept for " + p.graceText()},
+		action: wire.Change, object: machines(found), detail: []string{"kept for " + found.grace().String()},
 	}
 }
 
@@ -150,17 +177,13 @@ func machines(found estate) string {
 	return text
 }
 
-func (p *decommission) graceText() string {
-	return (time.Duration(p.asked.Grace) * time.Second).String()
-}
-
 // grace waits on a durable timer. restore undoes the run so far; purge ends the wait.
-func (p *decommission) grace(f *run.Frame) planned {
+func (p *decommission) grace(f *run.Frame, period time.Duration) planned {
 	return planned{
 		Step: run.Step{
 			ID: stepGrace, Title: "grace period", After: []string{stepRetire}, Reversal: run.Nothing,
 			Do: func(ctx workflow.Context, _ operation.Op) (run.Result, error) {
-				deadline := workflow.Now(ctx).Add(time.Duration(p.asked.Grace) * time.Second)
+				deadline := workflow.Now(ctx).Add(period)
 				f.Enter(ctx, wire.Grace)
 				command, err := f.Wait(ctx, wire.Gate{
 					ID: gateGrace, Step: stepGrace, Deadline: &deadline, Commands: []decision.Command{decision.Restore, decision.Purge},
@@ -177,7 +200,7 @@ func (p *decommission) grace(f *run.Frame) planned {
 				return run.Result{Lines: []string{ended(command)}}, nil
 			},
 		},
-		action: wire.Observe, object: "for " + p.graceText(), detail: []string{"restore and purge end it"},
+		action: wire.Observe, object: "for " + period.String(), detail: []string{"restore and purge end it"},
 	}
 }
 
@@ -224,7 +247,7 @@ func (p *decommission) absent() planned {
 		Step: run.Step{
 			ID: stepAbsent, Title: "look that nothing is left", After: []string{stepDestroy}, Reversal: run.Nothing,
 			Do: func(ctx workflow.Context, _ operation.Op) (run.Result, error) {
-				left := estate{Rules: map[string][]firewall.Rule{}}
+				left := estate{Rules: map[string][]firewall.Installed{}}
 				for _, o := range look(ctx, p.readings(&left)...) {
 					if !o.OK {
 						return run.Result{}, temporal.NewApplicationError(o.Name+": "+o.Text, string(fault.Unavailable))
@@ -252,6 +275,6 @@ func (p *decommission) silent(ctx workflow.Context) error {
 	}
 	address := (&provision{server: p.server}).address()
 	url := "http://" + joined(address, a.Health.Port) + a.Health.Path
-	_, err := probe.Get(ctx, probe.GetInput{Request: probe.Request{URL: url, Absent: true}})
+	_, err := probe.Get(ctx, probe.GetInput{System: a.Health.System, Request: probe.Request{URL: url, Absent: true}})
 	return err
 }

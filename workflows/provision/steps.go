@@ -16,11 +16,13 @@ import (
 	"fermata/activities/probe"
 	"fermata/spec"
 	"fermata/wire"
+	"fermata/workflows/reservation"
 	"fermata/workflows/run"
 )
 
 // Ids of steps. They stand in keys of objects in the field: never rename one.
 const (
+	stepAddress     = "address"
 	stepTicket      = "ticket"
 	stepDeploy      = "deploy"
 	stepDisk        = "disk/" // And the volume's name.
@@ -78,7 +80,7 @@ func shown(all []planned) []wire.PlannedChange {
 // all lists the steps in the order of the runbook. A step that the spec does not ask for is not there.
 func (p *provision) all(f *run.Frame, r resolved) []planned {
 	s := p.server.Spec
-	steps := slices.Concat(openTicket(f, p.server, subjectProvision+p.server.Metadata.Name), p.machine(f, r), p.inside(f))
+	steps := slices.Concat(p.reserve(), openTicket(f, s.Ticket, p.subject()), p.machine(f, r), p.inside(f))
 	steps = append(steps, p.paths()...)
 	if s.LoadBalancer != nil {
 		steps = append(steps, p.service()...)
@@ -101,6 +103,26 @@ func linked(steps []planned) []planned {
 		have[steps[i].ID] = true
 	}
 	return steps
+}
+
+// reserve keeps the address from any other run until this one ends. From the deployment on the machine holds it.
+func (p *provision) reserve() []planned {
+	return []planned{{
+		Step: run.Step{
+			ID: stepAddress, Title: "reserve the address", Early: true, Reversal: run.Nothing,
+			Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) {
+				return run.Result{Lines: []string{p.address()}}, reservation.Take(ctx, p.reservationID(), op)
+			},
+			Free: func(ctx workflow.Context, op operation.Op) error {
+				return reservation.Free(ctx, p.reservationID(), op)
+			},
+		},
+		action: wire.Use, object: "address " + p.address(), detail: []string{"reserved until the run ends"},
+	}}
+}
+
+func (p *provision) reservationID() string {
+	return wire.AddressReservationID(p.server.Metadata.Site, p.address())
 }
 
 // machine deploys the machine with its disks and starts it.
@@ -258,15 +280,15 @@ func (p *provision) service() []planned {
 		Step: run.Step{
 			ID: stepVerify, Title: "ask as a user would", After: []string{stepReady}, Reversal: run.Nothing,
 			Do: func(ctx workflow.Context, _ operation.Op) (run.Result, error) {
-				return ask(ctx, probe.Request{URL: lb.Verify, Contains: lb.VerifyContains})
+				return ask(ctx, lb.VerifySystem, probe.Request{URL: lb.Verify, Contains: lb.VerifyContains})
 			},
 		},
 		action: wire.Observe, object: lb.Verify, detail: []string{"a real request through the balancer is answered"},
 	}}
 }
 
-func ask(ctx workflow.Context, r probe.Request) (run.Result, error) {
-	out, err := probe.Get(ctx, probe.GetInput{Request: r})
+func ask(ctx workflow.Context, prober string, r probe.Request) (run.Result, error) {
+	out, err := probe.Get(ctx, probe.GetInput{System: prober, Request: r})
 	if err != nil {
 		return run.Result{}, err
 	}

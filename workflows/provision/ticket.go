@@ -14,22 +14,14 @@ import (
 	"fermata/workflows/run"
 )
 
-// What a ticket is called if the spec does not say; the server's name follows.
-const (
-	subjectProvision    = "Provision "
-	subjectDecommission = "Decommission "
-)
-
 // openTicket reserves the ticket before the approval, so that who approves can read it.
-func openTicket(f *run.Frame, server *spec.Server, subject string) []planned {
-	t := server.Spec.Ticket
+func openTicket(f *run.Frame, t *spec.Ticket, subject string) []planned {
 	if t == nil {
 		return nil
 	}
-	subject = subjectOf(t, subject)
 	return []planned{{
 		Step: run.Step{
-			ID: stepTicket, Title: "open the ticket", Early: true, Reversal: run.Evidence,
+			ID: stepTicket, Title: "open the ticket", After: []string{stepAddress}, Early: true, Reversal: run.Evidence,
 			Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) {
 				ticket, err := ensureTicket(ctx, f, t, subject, op)
 				return run.Result{Output: ticket, Lines: []string{"ticket " + ticket.ID + " " + ticket.Link}}, err
@@ -39,12 +31,16 @@ func openTicket(f *run.Frame, server *spec.Server, subject string) []planned {
 	}}
 }
 
-func subjectOf(t *spec.Ticket, otherwise string) string {
-	if t.Subject != "" {
+// subject is what the ticket is called.
+func (p *provision) subject() string {
+	if t := p.server.Spec.Ticket; t != nil && t.Subject != "" {
 		return t.Subject
 	}
-	return otherwise
+	return "Provision " + p.server.Metadata.Name
 }
+
+// subject is what the ticket is called. The spec's own subject is for the provision.
+func (p *decommission) subject() string { return "Decommission " + p.asked.Name }
 
 func ensureTicket(ctx workflow.Context, f *run.Frame, t *spec.Ticket, subject string, op operation.Op) (ticketing.Ticket, error) {
 	out, err := ticketing.OpenTicket(ctx, ticketing.OpenTicketInput{System: t.System, Op: op, Request: ticketing.Request{
@@ -100,7 +96,7 @@ func rejectTicket(ctx workflow.Context, f *run.Frame, t *spec.Ticket, subject st
 		// The answer was lost. Ensuring finds the ticket by its key, so that none stays open for ever.
 		first := op
 		first.Key.Step = stepTicket
-		if ticket, err = ensureTicket(ctx, f, t, subjectOf(t, subject), first); err != nil {
+		if ticket, err = ensureTicket(ctx, f, t, subject, first); err != nil {
 			return err
 		}
 	}

@@ -20,6 +20,7 @@ import (
 
 	"fermata/activities/authority"
 	"fermata/activities/compute"
+	"fermata/activities/executions"
 	"fermata/activities/fault"
 	"fermata/activities/firewall"
 	"fermata/activities/guest"
@@ -31,6 +32,7 @@ import (
 	"fermata/decision"
 	"fermata/spec"
 	"fermata/wire"
+	"fermata/workflows/reservation"
 )
 
 const runULID = "01J00000000000000000000000"
@@ -45,9 +47,12 @@ type world struct {
 	after    map[string]func()     // Called once when the activity type is done.
 	template string
 	unpolled []string
+	subject  string // Of the ticket that was opened last.
+	ruleKey  string // Key under which rules were opened last.
 
-	addressHeldBy string // Machine that has the address.
-	required      int64  // Bytes that the server needs.
+	addressHeldBy string               // Machine that has the address.
+	required      int64                // Bytes that the server needs.
+	reserved      executions.Execution // Who else has reserved the address.
 }
 
 // bench is a workflow environment with its people.
@@ -103,6 +108,8 @@ func (b *bench) register(t *testing.T) {
 	register := func(name string, f any) { b.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name}) }
 	authority.NewActivities(policies{&decision.Policy{Cluster: "test", Namespace: "default", Signers: allowed}}, b.Now).Register(register)
 	queues.NewActivities(b.estate).Register(register)
+	executions.NewActivities(b.estate).Register(register)
+	reservation.Register(func(name string, f any) { b.RegisterWorkflowWithOptions(f, workflow.RegisterOptions{Name: name}) })
 	b.estate.register(register)
 	b.RegisterWorkflowWithOptions(ProvisionServer, workflow.RegisterOptions{Name: wire.ProvisionServer})
 	b.RegisterWorkflowWithOptions(DecommissionServer, workflow.RegisterOptions{Name: wire.DecommissionServer})
@@ -119,6 +126,13 @@ func (e *world) Polled(_ context.Context, queue string) (bool, error) {
 		}
 	}
 	return true, nil
+}
+
+func (e *world) Find(_ context.Context, workflowID string) (executions.Execution, error) {
+	if strings.HasPrefix(workflowID, "address/") {
+		return e.reserved, nil
+	}
+	return executions.Execution{Open: true, Target: "server/web-01", Run: runULID}, nil
 }
 
 // did counts an activity, and fails it if it should.
@@ -165,7 +179,10 @@ func (e *world) register(r func(string, any)) {
 	simple("guest.InstallApplication", nil)
 	simple("compute.RemoveVM", e.remove("machine"))
 	simple("compute.DestroyVM", e.remove("machine"))
-	simple("firewall.OpenPaths", e.set("rules", "open"))
+	r("firewall.OpenPaths", func(_ context.Context, in firewall.OpenPathsInput) (firewall.OpenPathsOutput, error) {
+		e.ruleKey = in.Op.Key.String()
+		return firewall.OpenPathsOutput{}, e.did("firewall.OpenPaths", e.set("rules", "open"))
+	})
 	simple("firewall.ClosePaths", e.remove("rules"))
 	simple("firewall.CloseOwned", e.remove("rules"))
 	simple("loadbalancer.AddMember", e.set("member", "drain"))
@@ -216,7 +233,7 @@ func (e *world) register(r func(string, any)) {
 	r("firewall.FindRules", func(context.Context, firewall.FindRulesInput) (firewall.FindRulesOutput, error) {
 		var out firewall.FindRulesOutput
 		if _, there := e.objects["rules"]; there {
-			out.Rules = []firewall.Installed{{Rule: firewall.Rule{Name: "lb-to-web"}}}
+			out.Rules = []firewall.Installed{{Rule: firewall.Rule{Name: "lb-to-web"}, Key: "01A/firewall/web-01", Owner: "server/web-01"}}
 		}
 		return out, e.did("firewall.FindRules", nil)
 	})
@@ -227,7 +244,8 @@ func (e *world) register(r func(string, any)) {
 		}
 		return out, e.did("loadbalancer.FindMembers", nil)
 	})
-	r("ticketing.OpenTicket", func(context.Context, ticketing.OpenTicketInput) (ticketing.OpenTicketOutput, error) {
+	r("ticketing.OpenTicket", func(_ context.Context, in ticketing.OpenTicketInput) (ticketing.OpenTicketOutput, error) {
+		e.subject = in.Request.Subject
 		return ticketing.OpenTicketOutput{Ticket: ticketing.Ticket{ID: "7"}}, e.did("ticketing.OpenTicket", e.set("ticket", "open"))
 	})
 	r("ticketing.SetStatus", func(_ context.Context, in ticketing.SetStatusInput) (ticketing.SetStatusOutput, error) {

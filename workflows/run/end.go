@@ -27,6 +27,7 @@ func (f *Frame) end(ctx workflow.Context) (wire.StartOutput, error) {
 		f.state.Outcome, f.state.Reason = f.state.Stop.Outcome, f.state.Stop.text()
 	}
 	f.enter(ctx, wire.Closing)
+	f.free(ctx)
 	if f.state.Outcome != wire.Done && f.state.Requester != "" {
 		f.conclude(ctx)
 	}
@@ -58,6 +59,17 @@ func (s *stop) text() string {
 		return "asked for by " + s.By
 	}
 	return fmt.Sprintf("asked for by %s: %s", s.By, s.Reason)
+}
+
+// free ends the reservations. One that cannot be freed sees for itself that the run has ended.
+func (f *Frame) free(ctx workflow.Context) {
+	for _, st := range f.begun() {
+		if s := f.steps[st.ID]; s.Free != nil {
+			if err := s.Free(f.routed(ctx, s), f.op(s)); err != nil {
+				workflow.GetLogger(ctx).Warn("A reservation frees itself later.", "step", s.ID, "error", err)
+			}
+		}
+	}
 }
 
 func (f *Frame) conclude(ctx workflow.Context) {

@@ -63,6 +63,8 @@ type Step struct {
 	Do func(ctx workflow.Context, op operation.Op) (Result, error)
 	// Undo takes back whatever Do may have done, by op's key; nil where Reversal says that there is nothing to do.
 	Undo func(ctx workflow.Context, op operation.Op) error
+	// Free ends what Do reserved, when the run ends, however it ends; nil where nothing is reserved.
+	Free func(ctx workflow.Context, op operation.Op) error
 }
 
 // Result is what a step leaves.

@@ -1,0 +1,69 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.temporal.io/api/common/v1"
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	taskqueuepb "go.temporal.io/api/taskqueue/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	temporal "go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+
+	"fermata/activities/executions"
+	"fermata/activities/fault"
+	"fermata/activities/operation"
+	"fermata/wire"
+)
+
+// asked asks Temporal who polls a queue, and who works for whom.
+type asked struct {
+	temporal  temporal.Client
+	namespace string
+}
+
+// Polled reports whether a worker polled the activity queue in the last minute.
+func (a asked) Polled(ctx context.Context, queue string) (bool, error) {
+	out, err := a.temporal.WorkflowService().DescribeTaskQueue(ctx, &workflowservice.DescribeTaskQueueRequest{
+		Namespace: a.namespace, TaskQueue: &taskqueuepb.TaskQueue{Name: queue}, TaskQueueType: enums.TASK_QUEUE_TYPE_ACTIVITY,
+	})
+	if err != nil {
+		return false, fault.Wrap(fault.Unavailable, err, "asking who polls "+queue)
+	}
+	for _, poller := range out.GetPollers() {
+		if time.Since(poller.GetLastAccessTime().AsTime()) < time.Minute+10*time.Second {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// Find returns the latest execution of the workflow id.
+func (a asked) Find(ctx context.Context, workflowID string) (executions.Execution, error) {
+	out, err := a.temporal.DescribeWorkflowExecution(ctx, workflowID, "")
+	var unknown *serviceerror.NotFound
+	switch {
+	case errors.As(err, &unknown):
+		return executions.Execution{}, nil
+	case err != nil:
+		return executions.Execution{}, fault.Wrap(fault.Unavailable, err, "asking for "+workflowID)
+	}
+	info := out.GetWorkflowExecutionInfo()
+	fields := info.GetSearchAttributes().GetIndexedFields()
+	return executions.Execution{
+		Open:   info.GetStatus() == enums.WORKFLOW_EXECUTION_STATUS_RUNNING || info.GetStatus() == enums.WORKFLOW_EXECUTION_STATUS_PAUSED,
+		Target: operation.Owner(keyword(fields[wire.AttributeTarget.GetName()])), Run: keyword(fields[wire.AttributeKey.GetName()]),
+	}, nil
+}
+
+// keyword reads a search attribute of type Keyword; what cannot be read names nobody.
+func keyword(p *common.Payload) string {
+	var text string
+	if p == nil || converter.GetDefaultDataConverter().FromPayload(p, &text) != nil {
+		return ""
+	}
+	return text
+}
