@@ -106,9 +106,10 @@ func TestBadInstallations(t *testing.T) {
 			var problems spec.Problems
 			require.ErrorAs(t, err, &problems)
 			require.Len(t, problems, 1+strings.Count(bad.text, "  record:\n"), err)
-			require.Contains(t, strings.ReplaceAll(err.Error(), folder+"/", ""), "fermata.yaml:"+bad.want)
-			require.NotContains(t, err.Error(), "hunter2")
-			require.NotContains(t, err.Error(), "4711")
+			said := strings.ReplaceAll(err.Error(), folder+"/", "") // The folder's name is random: it may hold any number.
+			require.Contains(t, said, "fermata.yaml:"+bad.want)
+			require.NotContains(t, said, "hunter2")
+			require.NotContains(t, said, "4711")
 		})
 	}
 }
