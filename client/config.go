@@ -9,16 +9,16 @@ import (
 
 	"fermata/activities/fault"
 	"fermata/config"
-	"fermata/config/providers"
+	"fermata/encryption"
 )
 
-// FromConfig returns the options that an installation's description gives, with its keys read.
-func FromConfig(ctx context.Context, cfg *config.Installation, log *slog.Logger) (Options, error) {
-	secrets, err := providers.Open(cfg)
-	if err != nil {
-		return Options{}, err
-	}
-	keys, err := providers.Keyring(ctx, cfg, secrets)
+// KeyReader reads the keys that an installation seals payloads with. Who calls the client chooses it, as the client does
+// not know where secrets are kept; providers.Keys is the one that knows every provider.
+type KeyReader func(ctx context.Context, cfg *config.Installation) (*encryption.Keyring, error)
+
+// FromConfig returns the options that an installation's description gives, with its keys read by read.
+func FromConfig(ctx context.Context, cfg *config.Installation, read KeyReader, log *slog.Logger) (Options, error) {
+	keys, err := read(ctx, cfg)
 	if err != nil {
 		return Options{}, err
 	}

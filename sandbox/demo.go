@@ -15,6 +15,7 @@ import (
 	"fermata/activities/record"
 	"fermata/client"
 	"fermata/config"
+	"fermata/config/providers"
 	"fermata/spec"
 	"fermata/starter"
 	"fermata/wire"
@@ -97,7 +98,7 @@ func (d demo) found(ctx context.Context) (phase wire.Phase, served bool, err err
 	if err != nil {
 		return "", false, err
 	}
-	options, err := client.FromConfig(ctx, cfg, d.sandbox.o.Log)
+	options, err := client.FromConfig(ctx, cfg, providers.Keys, d.sandbox.o.Log)
 	if err != nil {
 		return "", false, err
 	}

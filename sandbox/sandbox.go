@@ -19,6 +19,7 @@ import (
 
 	"fermata/client"
 	"fermata/config"
+	"fermata/config/providers"
 	"fermata/sandbox/embedded"
 	"fermata/sandbox/estate"
 	"fermata/sandbox/estate/faults"
@@ -142,7 +143,7 @@ func (s *Sandbox) startUI(ctx context.Context, _ *secretFiles) (err error) {
 	if err != nil {
 		return err
 	}
-	options, err := client.FromConfig(ctx, cfg, nil)
+	options, err := client.FromConfig(ctx, cfg, providers.Keys, nil)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"fermata/activities/fault"
 	"fermata/client"
 	"fermata/config"
+	"fermata/config/providers"
 	"fermata/spec"
 )
 
@@ -73,7 +74,7 @@ func open(c *cli.Context, signs bool, do func(ctx context.Context, s *session) e
 
 // connection says how the server is reached. What the configuration names and cannot be read is the person's to mend.
 func connection(c *cli.Context, cfg *config.Installation) (client.Options, error) {
-	options, err := client.FromConfig(c.Context, cfg, logger(c))
+	options, err := client.FromConfig(c.Context, cfg, providers.Keys, logger(c))
 	var known *fault.Error
 	if err != nil && !errors.As(err, &known) {
 		err = fault.Wrap(fault.Invalid, err, "opening what the configuration names")

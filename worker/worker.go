@@ -150,7 +150,7 @@ func (w *Worker) Start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	options, err := client.FromConfig(ctx, installation, w.cfg.Log)
+	options, err := client.FromConfig(ctx, installation, providers.Keys, w.cfg.Log)
 	if err != nil {
 		return err
 	}

@@ -45,6 +45,15 @@ func Open(cfg *config.Installation) (secret.Providers, error) {
 	return open, nil
 }
 
+// Keys opens the providers and reads the keys that seal payloads and failures.
+func Keys(ctx context.Context, cfg *config.Installation) (*encryption.Keyring, error) {
+	secrets, err := Open(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return Keyring(ctx, cfg, secrets)
+}
+
 // Keyring reads the keys that seal payloads and failures. The active one seals; all of them open.
 func Keyring(ctx context.Context, cfg *config.Installation, secrets secret.Resolver) (*encryption.Keyring, error) {
 	var active encryption.Key

@@ -14,6 +14,7 @@ import (
 
 	"fermata/client"
 	"fermata/config"
+	"fermata/config/providers"
 	"fermata/decision"
 	"fermata/sandbox"
 	"fermata/spec"
@@ -46,7 +47,7 @@ func start(t *testing.T, o sandbox.Options) *bench {
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	cfg, err := config.Load(s.Config)
 	require.NoError(t, err)
-	options, err := client.FromConfig(t.Context(), cfg, nil)
+	options, err := client.FromConfig(t.Context(), cfg, providers.Keys, nil)
 	require.NoError(t, err)
 	b.client, err = client.Dial(t.Context(), options)
 	require.NoError(t, err)
