@@ -66,6 +66,9 @@ func (m *Machine) run(ctx context.Context, s script) (code int) {
 	pid, done := m.processes.add(s.user, append([]string{s.name}, s.params...))
 	defer done()
 	hideHost(parsed)
+	if s.variant == syntax.LangPOSIX {
+		declareInPOSIX(parsed)
+	}
 	stdin, release, err := pipeFrom(s.stdin)
 	if err != nil {
 		fmt.Fprintf(s.stderr, "%s: %v\n", s.name, err)

@@ -23,6 +23,7 @@ func (v *VCenter) describe(vm *mo.VirtualMachine) VM {
 		ID: vm.Config.InstanceUuid, Name: vm.Name, ExtraConfig: extraConfig(vm), Disks: disks(vm),
 		Customization: v.customs.get(vm.Config.InstanceUuid),
 	}
+	described.MAC, _ = v.adapter(vm)
 	if described.Customization != nil {
 		described.Address = described.Customization.Address
 	} else {

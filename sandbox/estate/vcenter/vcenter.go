@@ -64,6 +64,7 @@ type VM struct {
 	Disks         []Disk // In the order of the controller's units.
 	Customization *Fixed // Set by the platform (LinuxPrep); nil otherwise.
 	Address       string // CIDR that the guest was given, by customization or in guestinfo.metadata.
+	MAC           string // Of the first adapter.
 }
 
 // Disk is a virtual disk.
