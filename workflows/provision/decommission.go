@@ -154,7 +154,7 @@ func (p *decommission) findRules(device string, found *estate) reading {
 			return failed(name, err)
 		}
 		found.Rules[device] = out.Rules
-		return []wire.Observation{fine(name, "%d rules of this owner", len(out.Rules))}
+		return append([]wire.Observation{fine(name, "%d rules of this owner", len(out.Rules))}, lostRules(name, device, p.server, out.Rules)...)
 	}
 }
 
@@ -169,7 +169,7 @@ func (p *decommission) findMembers(found *estate) reading {
 		for _, m := range out.Members {
 			found.Members = append(found.Members, m.Member)
 		}
-		return []wire.Observation{fine(name, "%d members of this owner", len(out.Members))}
+		return append([]wire.Observation{fine(name, "%d members of this owner", len(out.Members))}, lostMember(name, p.server, out.Members)...)
 	}
 }
 

@@ -7,7 +7,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fermata/activities/fault"
+	"fermata/activities/firewall"
+	"fermata/activities/loadbalancer"
 	"fermata/decision"
+	"fermata/spec"
 	"fermata/wire"
 )
 
@@ -55,4 +58,30 @@ func TestARestoreThatFailsForGoodIsInTheLedger(t *testing.T) {
 	require.Len(t, out.LeftBehind, 1)
 	require.Contains(t, out.LeftBehind[0], "shut down and rename")
 	require.Equal(t, map[string]string{"machine": "retired", "rules": "open", "member": "ready", "ticket": "rejected"}, b.estate.objects)
+}
+
+// Record, runtime and file are compared; what differs is told and forbids nothing.
+func TestWhatWasLostIsTold(t *testing.T) {
+	t.Parallel()
+	server := &spec.Server{}
+	server.Metadata.Name = "web-01"
+	server.Spec.Firewall = []spec.Rule{{Name: "whole"}, {Name: "gone"}, {Name: "unsaved"}, {Name: "not-in-force"}, {Name: "elsewhere", System: "other"}}
+	server.Spec.LoadBalancer = &spec.LoadBalancer{Backend: "web"}
+	seen := lostRules("firewall", "", server, []firewall.Installed{
+		{Rule: firewall.Rule{Name: "whole"}, Runtime: true, Saved: true},
+		{Rule: firewall.Rule{Name: "unsaved"}, Runtime: true},
+		{Rule: firewall.Rule{Name: "not-in-force"}, Saved: true},
+	})
+	require.Len(t, seen, 3)
+	for i, part := range []string{`"gone" of the record is gone`, `"unsaved" of the record is in force but not`, `"not-in-force" of the record is in the file but not`} {
+		require.True(t, seen[i].OK)
+		require.Contains(t, seen[i].Text, part)
+	}
+	member := func(runtime, saved loadbalancer.State) []loadbalancer.Status {
+		return []loadbalancer.Status{{Member: loadbalancer.Member{Backend: "web", Name: "web-01"}, Runtime: runtime, Saved: saved}}
+	}
+	require.Empty(t, lostMember("pool", server, member(loadbalancer.Ready, loadbalancer.Ready)))
+	require.Contains(t, lostMember("pool", server, member(loadbalancer.Absent, loadbalancer.Ready))[0].Text, "not in force")
+	require.Contains(t, lostMember("pool", server, member(loadbalancer.Ready, loadbalancer.Absent))[0].Text, "not in the file")
+	require.Contains(t, lostMember("pool", server, nil)[0].Text, "gone")
 }
