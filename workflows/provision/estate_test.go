@@ -144,6 +144,33 @@ func TestWhatWasTakenBetweenPlanAndApproval(t *testing.T) {
 	require.Zero(t, b.times("compute.CloneVM"))
 }
 
+// What stands in the way for a moment only, a system that restarts say, is no reason to ask people once more.
+func TestWhatIsAwayForAMomentAfterTheApproval(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.RegisterDelayedCallback(func() { b.estate.addressHeldBy = "old-07" }, 30*time.Second)
+	b.say(t, time.Minute, bob, decision.Approve, "")
+	b.RegisterDelayedCallback(func() {
+		require.Contains(t, b.progress(t).Reason, "old-07", "people are told what the run waits for")
+		b.estate.addressHeldBy = ""
+	}, 75*time.Second)
+	out := b.carry(t)
+	require.Equal(t, wire.Done, out.Outcome, out.Reason)
+	require.Empty(t, out.Reason)
+}
+
+// Who waits for the plan to come out again can stop the run.
+func TestARunIsCancelledWhileItPlansAgain(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.RegisterDelayedCallback(func() { b.estate.addressHeldBy = "old-07" }, 30*time.Second)
+	b.say(t, time.Minute, bob, decision.Approve, "")
+	b.say(t, 70*time.Second, alice, decision.Cancel, "")
+	require.Equal(t, wire.Cancelled, b.carry(t).Outcome)
+	require.Zero(t, b.times("compute.CloneVM"))
+	require.Equal(t, map[string]string{"ticket": "rejected"}, b.estate.objects)
+}
+
 // twoVolumes gives the run two branches: the disks are added side by side.
 func twoVolumes(s *spec.Server) {
 	second := s.Spec.Storage[0]

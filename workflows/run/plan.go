@@ -116,24 +116,48 @@ func (f *Frame) ask(ctx workflow.Context) error {
 	return nil
 }
 
+// Bounds of planning again. What stands in its way then may pass by itself: a system that is being restarted, a worker
+// that has not found Temporal again. Nobody is asked twice for that.
+const (
+	confirmFor   = 2 * time.Minute
+	confirmEvery = 5 * time.Second
+)
+
 // confirm plans again: what was approved must still be what would be done.
 func (f *Frame) confirm(ctx workflow.Context) error {
 	if f.state.Confirmed {
 		return nil
 	}
-	preview, err := Preview(ctx, f.process, f.state.Document)
-	if err != nil {
+	preview, err := f.planAgain(ctx)
+	if err != nil || f.state.Stop != nil {
 		return err
 	}
 	switch problems := preview.Problems(); {
+	case len(problems) > 0: // What it says besides may lack what could not be read.
+		f.state.Outcome, f.state.Reason = wire.PlanChanged, sentence(problems)
 	case preview.Hash != f.state.Preview.Hash:
 		f.state.Outcome, f.state.Reason = wire.PlanChanged, "after the approval the plan came out differently: "+difference(f.state.Preview.Plan, preview.Plan)
-	case len(problems) > 0:
-		f.state.Outcome, f.state.Reason = wire.PlanChanged, sentence(problems)
 	default:
-		f.state.Confirmed = true
+		f.state.Confirmed, f.state.Reason = true, ""
 	}
 	return nil
+}
+
+// planAgain plans until nothing forbids the plan, or for so long that it will not pass by itself.
+func (f *Frame) planAgain(ctx workflow.Context) (wire.Preview, error) {
+	last := workflow.Now(ctx).Add(min(confirmFor, f.process.Policy().RetryFor))
+	for {
+		preview, err := Preview(ctx, f.process, f.state.Document)
+		problems := preview.Problems()
+		if err != nil || len(problems) == 0 || !workflow.Now(ctx).Before(last) {
+			return preview, err
+		}
+		f.state.Reason = "planning again, as approved: " + sentence(problems)
+		f.show(ctx)
+		if _, err := workflow.AwaitWithTimeout(ctx, confirmEvery, func() bool { return f.state.Stop != nil }); err != nil || f.state.Stop != nil {
+			return preview, err
+		}
+	}
 }
 
 // act does the steps.
