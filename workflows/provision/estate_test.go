@@ -171,6 +171,25 @@ func TestARunIsCancelledWhileItPlansAgain(t *testing.T) {
 	require.Equal(t, map[string]string{"ticket": "rejected"}, b.estate.objects)
 }
 
+// A run that was reset, or restored with Temporal from a backup, meets what it made itself. It adopts that and goes on;
+// what another run made stays an obstacle.
+func TestARunMeetsItsOwnWork(t *testing.T) {
+	t.Parallel()
+	for run, outcome := range map[string]wire.Outcome{runULID: wire.Done, "01J00000000000000000000001": wire.Refused} {
+		t.Run(run, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			b.estate.key, b.estate.addressHeldBy, b.estate.required = run+"/deploy/web-01", "web-01", 1<<50
+			b.estate.objects = map[string]string{"machine": "on", "rules": "open", "member": "ready"}
+			if outcome == wire.Done {
+				b.say(t, time.Minute, bob, decision.Approve, "")
+			}
+			out := b.carry(t)
+			require.Equal(t, outcome, out.Outcome, out.Reason)
+		})
+	}
+}
+
 // twoVolumes gives the run two branches: the disks are added side by side.
 func twoVolumes(s *spec.Server) {
 	second := s.Spec.Storage[0]

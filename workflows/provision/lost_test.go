@@ -31,7 +31,7 @@ func (b *bench) stopped(t *testing.T, how string) {
 		require.ErrorContains(t, b.GetWorkflowError(), "canceled")
 	}
 	require.Len(t, b.estate.records, 1)
-	require.Equal(t, string(wire.Cancelled), b.estate.records[0].Outcome)
+	require.Equal(t, string(wire.Cancelled), b.estate.records[0].Outcome, "%+v", b.verdicts)
 	require.Empty(t, b.estate.records[0].LeftBehind)
 }
 
@@ -145,7 +145,22 @@ func TestCancelledWhilePlanning(t *testing.T) {
 	t.Run("signed", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
-		b.RegisterDelayedCallback(func() { b.estate.after["compute.Plan"] = func() { b.say(t, 0, bob, decision.Cancel, "") } }, 30*time.Second)
+		heard := make(chan struct{})
+		b.heard = func(c decision.Command) {
+			if c == decision.Cancel {
+				close(heard)
+			}
+		}
+		b.RegisterDelayedCallback(func() {
+			b.estate.after["compute.Plan"] = func() { // The answer waits for the cancel, or the run could be done before it.
+				b.say(t, 0, bob, decision.Cancel, "")
+				select {
+				case <-heard:
+				case <-time.After(20 * time.Second):
+					t.Error("the cancel is not heard")
+				}
+			}
+		}, 30*time.Second)
 		b.say(t, time.Minute, bob, decision.Approve, "")
 		b.stopped(t, "signed")
 		require.Equal(t, map[string]string{"ticket": "rejected"}, b.estate.objects)

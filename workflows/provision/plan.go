@@ -13,6 +13,7 @@ import (
 	"fermata/activities/firewall"
 	"fermata/activities/guest"
 	"fermata/activities/loadbalancer"
+	"fermata/activities/operation"
 	"fermata/activities/probe"
 	"fermata/activities/record"
 	"fermata/activities/secret"
@@ -119,14 +120,23 @@ func (p *provision) lookAtCompute(r *resolved) reading {
 			return failed(name, err)
 		}
 		r.Placement = out.Planned.Placement
-		return judgeCompute(name, p.server, out.Planned)
+		return p.judgeCompute(name, out.Planned)
 	}
 }
 
-func judgeCompute(name string, server *spec.Server, planned compute.Planned) []wire.Observation {
+// made reports whether this very run made the object that carries the key. It finds work of its own when it was reset, or
+// Temporal restored from a backup of before: that is no obstacle, its steps adopt it.
+func (p *provision) made(key string) bool { return operation.Key{Run: p.run}.SameRun(key) }
+
+func (p *provision) judgeCompute(name string, planned compute.Planned) []wire.Observation {
+	own := map[string]bool{}
 	seen := []wire.Observation{fine(name, "reachable; template %s, folder %s, pool %s, datastore %s",
 		planned.Placement.Template.Name, planned.Placement.Folder.Name, planned.Placement.Pool.Name, planned.Placement.Datastore.Name)}
 	for _, m := range planned.Existing {
+		if p.made(m.Key) {
+			own[m.ID] = true
+			continue
+		}
 		who := "it was not made by Fermata"
 		if m.Owner != "" {
 			who = "it belongs to " + string(m.Owner)
@@ -134,10 +144,12 @@ func judgeCompute(name string, server *spec.Server, planned compute.Planned) []w
 		seen = append(seen, problem("name", "a machine %q exists already and %s: decommission it or choose another name", m.Name, who))
 	}
 	for _, holder := range planned.AddressHeldBy {
-		seen = append(seen, problem("address", "%s is in use by machine %q", server.Spec.Network.Address, holder.Name))
+		if !own[holder.ID] {
+			seen = append(seen, problem("address", "%s is in use by machine %q", p.server.Spec.Network.Address, holder.Name))
+		}
 	}
 	capacity := fine
-	if planned.FreeBytes < planned.RequiredBytes {
+	if planned.FreeBytes < planned.RequiredBytes && len(own) == 0 {
 		capacity = problem
 	}
 	return append(seen, capacity("capacity", "datastore %s: %s free, %s needed", planned.Placement.Datastore.Name,
@@ -200,6 +212,9 @@ func (p *provision) lookAtFirewall(device string) reading {
 		}
 		seen := []wire.Observation{fine(name, "reachable")}
 		for _, r := range found.Rules {
+			if p.made(r.Key) {
+				continue
+			}
 			seen = append(seen, problem(name, "rule %q of %s exists already (key %s): decommission the server first", r.Name, r.Owner, r.Key))
 		}
 		return seen
@@ -218,6 +233,9 @@ func (p *provision) lookAtPool(ctx workflow.Context) []wire.Observation {
 	}
 	seen := []wire.Observation{fine(name, "reachable; backend %s is there", lb.Backend)}
 	for _, m := range found.Members {
+		if p.made(m.Key) {
+			continue
+		}
 		seen = append(seen, problem(name, "member %s/%s exists already (%s:%d)", m.Backend, m.Name, m.Address, m.Port))
 	}
 	return seen

@@ -29,7 +29,7 @@ func Register(register func(name string, workflow any)) {
 
 // ProvisionServer carries one server from its spec into the pool.
 func ProvisionServer(ctx workflow.Context, in wire.StartInput) (wire.StartOutput, error) {
-	p, err := newProvision(in.Document)
+	p, err := newProvision(in.Run, in.Document)
 	if err != nil {
 		return wire.StartOutput{}, err
 	}
@@ -38,7 +38,7 @@ func ProvisionServer(ctx workflow.Context, in wire.StartInput) (wire.StartOutput
 
 // PlanServer says what ProvisionServer or DecommissionServer would do, and changes nothing.
 func PlanServer(ctx workflow.Context, in wire.PlanInput) (wire.Preview, error) {
-	p, err := processOf(in.Document)
+	p, err := processOf(in.Run, in.Document)
 	if err != nil {
 		return wire.Preview{}, err
 	}
@@ -50,7 +50,7 @@ func PlanServer(ctx workflow.Context, in wire.PlanInput) (wire.Preview, error) {
 	return run.Preview(operation.WithRoute(ctx, route), p, hash)
 }
 
-func processOf(document []byte) (run.Process, error) {
+func processOf(id string, document []byte) (run.Process, error) {
 	var head struct {
 		Kind string `json:"kind"`
 	}
@@ -60,16 +60,17 @@ func processOf(document []byte) (run.Process, error) {
 	if head.Kind == wire.DecommissionKind {
 		return newDecommission(document)
 	}
-	return newProvision(document)
+	return newProvision(id, document)
 }
 
 // provision is the process of one server.
 type provision struct {
+	run    string // ULID.
 	server *spec.Server
 }
 
-func newProvision(document json.RawMessage) (*provision, error) {
-	p := &provision{server: &spec.Server{}}
+func newProvision(id string, document json.RawMessage) (*provision, error) {
+	p := &provision{run: id, server: &spec.Server{}}
 	if err := json.Unmarshal(document, p.server); err != nil {
 		return nil, invalid("reading the server's spec", err)
 	}

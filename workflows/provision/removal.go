@@ -184,8 +184,7 @@ func (p *decommission) grace(f *run.Frame, period time.Duration) planned {
 			ID: stepGrace, Title: "grace period", After: []string{stepRetire}, Reversal: run.Nothing,
 			Do: func(ctx workflow.Context, _ operation.Op) (run.Result, error) {
 				deadline := workflow.Now(ctx).Add(period)
-				f.Enter(ctx, wire.Grace)
-				command, err := f.Wait(ctx, wire.Gate{
+				command, err := f.Wait(ctx, wire.Grace, wire.Gate{
 					ID: gateGrace, Step: stepGrace, Deadline: &deadline, Commands: []decision.Command{decision.Restore, decision.Purge},
 					Why: "the server is off and kept until " + deadline.UTC().Format(time.RFC3339) + "; restore brings it back, purge removes it now",
 				})
@@ -196,7 +195,7 @@ func (p *decommission) grace(f *run.Frame, period time.Duration) planned {
 					f.Stop(wire.Restored, "", "restored within the grace period")
 					return run.Result{}, temporal.NewCanceledError("restored")
 				}
-				f.Enter(ctx, wire.Running)
+				f.Resume(ctx)
 				return run.Result{Lines: []string{ended(command)}}, nil
 			},
 		},

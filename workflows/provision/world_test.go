@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -53,6 +54,7 @@ type world struct {
 	addressHeldBy string               // Machine that has the address.
 	required      int64                // Bytes that the server needs.
 	reserved      executions.Execution // Who else has reserved the address.
+	key           string               // Operation key of what exists.
 }
 
 // bench is a workflow environment with its people.
@@ -62,6 +64,7 @@ type bench struct {
 	people   map[string]ssh.Signer
 	document json.RawMessage
 	verdicts []wire.DecideResult
+	heard    func(decision.Command) // Called with each command that was decided; nil: nobody waits.
 }
 
 const (
@@ -201,10 +204,10 @@ func (e *world) register(r func(string, any)) {
 	r("compute.Plan", func(context.Context, compute.PlanInput) (compute.PlanOutput, error) {
 		out := compute.PlanOutput{Planned: compute.Planned{FreeBytes: 1 << 40, RequiredBytes: e.required, Placement: compute.Placement{Template: compute.Ref{ID: e.template}}}}
 		if _, there := e.objects["machine"]; there {
-			out.Planned.Existing = []compute.Machine{{Name: "web-01", Owner: "server/web-01"}}
+			out.Planned.Existing = []compute.Machine{{ID: "vm-1", Name: "web-01", Owner: "server/web-01", Key: e.key}}
 		}
 		if e.addressHeldBy != "" {
-			out.Planned.AddressHeldBy = []compute.Ref{{Name: e.addressHeldBy}}
+			out.Planned.AddressHeldBy = []compute.Ref{{ID: "vm-1", Name: e.addressHeldBy}}
 		}
 		return out, e.did("compute.Plan", nil)
 	})
@@ -233,14 +236,14 @@ func (e *world) register(r func(string, any)) {
 	r("firewall.FindRules", func(context.Context, firewall.FindRulesInput) (firewall.FindRulesOutput, error) {
 		var out firewall.FindRulesOutput
 		if _, there := e.objects["rules"]; there {
-			out.Rules = []firewall.Installed{{Rule: firewall.Rule{Name: "lb-to-web"}, Key: "01A/firewall/web-01", Owner: "server/web-01"}}
+			out.Rules = []firewall.Installed{{Rule: firewall.Rule{Name: "lb-to-web"}, Key: cmp.Or(e.key, "01A/firewall/web-01"), Owner: "server/web-01"}}
 		}
 		return out, e.did("firewall.FindRules", nil)
 	})
 	r("loadbalancer.FindMembers", func(context.Context, loadbalancer.FindMembersInput) (loadbalancer.FindMembersOutput, error) {
 		var out loadbalancer.FindMembersOutput
 		if _, there := e.objects["member"]; there {
-			out.Members = []loadbalancer.Status{{Member: loadbalancer.Member{Backend: "web", Name: "web-01"}}}
+			out.Members = []loadbalancer.Status{{Member: loadbalancer.Member{Backend: "web", Name: "web-01"}, Key: e.key}}
 		}
 		return out, e.did("loadbalancer.FindMembers", nil)
 	})
@@ -325,6 +328,9 @@ func (b *bench) say(t *testing.T, after time.Duration, person string, c decision
 			OnComplete: func(result any, err error) {
 				require.NoError(t, err)
 				b.verdicts = append(b.verdicts, result.(wire.DecideResult))
+				if b.heard != nil {
+					b.heard(c)
+				}
 			},
 		}, wire.Decide{Signed: b.sign(t, key, person, e)})
 	}, after)

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fermata/activities/fault"
+	"fermata/activities/record"
 	"fermata/decision"
 	"fermata/wire"
 )
@@ -217,6 +218,38 @@ func TestTheRecordCanBeRetriedInAFullExecution(t *testing.T) {
 				}, 6*time.Minute)
 			})
 			require.Equal(t, wire.Done, out.Outcome)
+		})
+	}
+}
+
+// A run that Temporal was restored into ends a second time: its record is there. Only then may it end without another.
+func TestOnlyARunThatHasItsRecordEndsWithoutAnother(t *testing.T) {
+	t.Parallel()
+	for kind, open := range map[fault.Kind]bool{fault.Conflict: true, fault.Unauthorized: false} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			h := build(t)
+			h.failing["record"] = kind
+			if open {
+				h.records = append(h.records, record.Record{Run: runULID, Outcome: string(wire.Done)})
+			}
+			out, _ := h.carry(t, unlimited, []string{"one"}, func(_ int, x *execution) {
+				x.say(t, time.Minute, bob, decision.Approve, "")
+				x.RegisterDelayedCallback(func() {
+					_, skippable := x.progress(t).Gate(decision.Skip, "record")
+					require.Equal(t, open, skippable)
+					if !open {
+						delete(h.failing, "record")
+					}
+				}, 5*time.Minute)
+				command := decision.Retry
+				if open {
+					command = decision.Skip
+				}
+				x.say(t, 6*time.Minute, alice, command, "record")
+			})
+			require.Equal(t, wire.Done, out.Outcome)
+			require.Equal(t, open, out.Record == "")
 		})
 	}
 }

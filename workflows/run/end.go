@@ -82,7 +82,8 @@ func (f *Frame) conclude(ctx workflow.Context) {
 	}
 }
 
-// write appends the record. A run cannot end without: if the store refuses for good, that is held like any step.
+// write appends the record. A run cannot end without: if the store refuses for good, that is held like any step. Only one
+// that has a record already may be let go without another.
 func (f *Frame) write(ctx workflow.Context) error {
 	ended := workflow.Now(ctx)
 	f.state.Ended = &ended
@@ -104,7 +105,12 @@ func (f *Frame) write(ctx workflow.Context) error {
 		}
 		reason := fault.FromTemporal(err)
 		st.State, st.Reason = wire.StepHeld, &reason
-		if err := f.open(ctx, wire.Gate{ID: gateHold + stepRecord, Step: stepRecord, Commands: []decision.Command{decision.Retry}, Why: st.Title + ": " + reason.Text}); err != nil {
+		commands := []decision.Command{decision.Retry}
+		if reason.Kind == fault.Conflict {
+			// The run has a record: Temporal was restored from before it ended, and the run has ended once more.
+			commands = append(commands, decision.Skip)
+		}
+		if err := f.open(ctx, wire.Gate{ID: gateHold + stepRecord, Step: stepRecord, Commands: commands, Why: st.Title + ": " + reason.Text}); err != nil {
 			return err
 		}
 		f.enter(ctx, wire.Held)

@@ -21,7 +21,8 @@ type Limits struct {
 	Signals int
 }
 
-// DefaultLimits are half of Temporal's: 51,200 events, 2,000 updates, 10,000 signals.
+// DefaultLimits are half of Temporal's: 51,200 events, 2,000 updates, 10,000 signals. They decide where a run continues
+// as new, so a change of one needs workflow.GetVersion.
 func DefaultLimits() Limits { return Limits{Events: 25_600, Updates: 1_000, Signals: 5_000} }
 
 // Frame carries one run.

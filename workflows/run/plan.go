@@ -139,7 +139,23 @@ func (f *Frame) confirm(ctx workflow.Context) error {
 		f.state.Outcome, f.state.Reason = wire.PlanChanged, "after the approval the plan came out differently: "+difference(f.state.Preview.Plan, preview.Plan)
 	default:
 		f.state.Confirmed, f.state.Reason = true, ""
+		return f.freeze(ctx)
 	}
+	return nil
+}
+
+// freeze keeps the confirmed plan in the history, word by word. A later build that goes on with the run makes the plan
+// anew from what the systems answered, perhaps in other words, and the record must hold the plan that was signed.
+//
+// It stands after the last comparison of two plans: both sides of one must come from the same build.
+func (f *Frame) freeze(ctx workflow.Context) error {
+	var kept wire.Preview
+	err := workflow.SideEffect(ctx, func(workflow.Context) any { return f.state.Preview }).Get(&kept)
+	if err != nil {
+		return fmt.Errorf("keeping the plan: %w", err)
+	}
+	f.state.Preview = &kept
+	f.rehash(kept.Hash)
 	return nil
 }
 

@@ -34,8 +34,8 @@ func (f *Frame) enter(ctx workflow.Context, p wire.Phase) {
 	f.show(ctx)
 }
 
-// Enter shows that a step has brought the run into a phase of its own, such as the grace period.
-func (f *Frame) Enter(ctx workflow.Context, p wire.Phase) { f.enter(ctx, p) }
+// Resume shows that a step which waited goes on.
+func (f *Frame) Resume(ctx workflow.Context) { f.enter(ctx, wire.Running) }
 
 func (f *Frame) held() []string {
 	held := []string{}

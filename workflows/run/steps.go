@@ -162,9 +162,10 @@ func (f *Frame) answered(ctx workflow.Context, st *stepState) {
 	f.enter(ctx, wire.Running)
 }
 
-// Wait opens a gate in the middle of a step and waits until one of its commands is given, or the deadline passes: then
-// it returns "". A run that is stopped ends the wait by cancelling ctx.
-func (f *Frame) Wait(ctx workflow.Context, g wire.Gate) (decision.Command, error) {
+// Wait opens a gate in the middle of a step and waits in a phase of its own, such as the grace period, until one of the
+// gate's commands is given, or the deadline passes: then it returns "". A run that is stopped ends the wait by cancelling
+// ctx.
+func (f *Frame) Wait(ctx workflow.Context, p wire.Phase, g wire.Gate) (decision.Command, error) {
 	st := f.state.step(g.Step)
 	if _, carried := f.state.gate(g.ID); !carried {
 		st.Answer = ""
@@ -175,6 +176,7 @@ func (f *Frame) Wait(ctx workflow.Context, g wire.Gate) (decision.Command, error
 		g, _ = f.state.gate(g.ID)
 	}
 	defer f.state.closeGate(g.ID)
+	f.enter(ctx, p) // After the gate is open: who sees the phase finds the gate, and the attributes name it.
 	// A step that waits for a person is not in flight: the run may continue as new meanwhile, and the step waits again.
 	f.running--
 	defer func() { f.running++ }()
