@@ -74,7 +74,7 @@ var (
 	repoAddress  = netip.MustParseAddr("10.20.0.5")
 )
 
-func newEmulated(t *testing.T, s guesttest.Setup) *emulated {
+func newEmulated(t *testing.T, s guesttest.Setup, initScripts bool) *emulated {
 	t.Helper()
 	login, private := newKey(t)
 	estate := network.New()
@@ -82,7 +82,7 @@ func newEmulated(t *testing.T, s guesttest.Setup) *emulated {
 	options := emulator.Options{
 		Name: "fresh", Folder: t.TempDir(), Network: estate, Address: guestAddress, User: "deploy",
 		AuthorizedKeys: []string{strings.TrimSpace(string(ssh.MarshalAuthorizedKey(login.PublicKey())))},
-		Packages:       []string{"curl", "xfsprogs"}, Faults: g.faults,
+		Packages:       []string{"curl", "xfsprogs"}, Faults: g.faults, InitScripts: initScripts, RepositoryKey: armored("right"),
 	}
 	for i := range s.Disks { // Last first: the order of devices tells nothing.
 		d := s.Disks[len(s.Disks)-1-i]

@@ -6,18 +6,30 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fermata/activities/guest/guesttest"
+	"fermata/spec"
 )
 
 func TestConformanceOnTheEmulator(t *testing.T) {
 	t.Parallel()
-	guesttest.Run(t, guesttest.Bench{
+	guesttest.Run(t, emulation(false))
+}
+
+// TestConformanceWithoutSystemd is the same on machines that have init scripts only.
+func TestConformanceWithoutSystemd(t *testing.T) {
+	t.Parallel()
+	guesttest.Run(t, emulation(true))
+}
+
+func emulation(initScripts bool) guesttest.Bench {
+	return guesttest.Bench{
 		Catalogue: guesttest.Catalogue{
 			Tool: "jq", App: "hello-web", Version: "1.2.0", BadConfig: "/etc/hello-web/hello-web.conf",
 			Good: "port = 8080\n", Broken: "port = none\n",
 			Archive: "http://" + repoAddress.String() + "/hello.tar", SHA256: tarballSum(), ArchiveMember: "bin/hello",
-			XFS: true, DiskBytes: 20 << 30,
+			Repository: spec.Repository{URI: "http://" + repoAddress.String(), Suite: "stable", Components: []string{"main"}, Key: armored("right")},
+			OtherKey:   armored("other"), XFS: true, DiskBytes: 20 << 30,
 		},
-		New:      func(t *testing.T, s guesttest.Setup) guesttest.Guest { return newEmulated(t, s) },
+		New:      func(t *testing.T, s guesttest.Setup) guesttest.Guest { return newEmulated(t, s, initScripts) },
 		LoseNext: func(g guesttest.Guest) { g.(*emulated).faults.LoseNext(1) },
 		Reboot: func(t *testing.T, g guesttest.Guest) {
 			require.NoError(t, g.(*emulated).machine.Reboot(t.Context()))
@@ -30,5 +42,10 @@ func TestConformanceOnTheEmulator(t *testing.T) {
 			_, err := g.Root(t, "mkdir -p /var/lib/fermata; echo > /var/lib/fermata/"+service+".restart")
 			require.NoError(t, err)
 		},
-	})
+	}
+}
+
+// armored is what the emulated apt takes for a key.
+func armored(text string) string {
+	return "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n" + text + "\n-----END PGP PUBLIC KEY BLOCK-----\n"
 }

@@ -128,7 +128,12 @@ func (a *Access) Reach(ctx context.Context, h guest.Host, p operation.Progress) 
 	m := a.machine(h, p)
 	for {
 		err := m.firstBoot(ctx)
-		if err == nil || !fault.KindOf(err).Retryable() || ctx.Err() != nil {
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil: // Only looking was given up: it may be asked again.
+			return fault.Wrap(fault.Unavailable, err, "waiting for the first boot of "+h.Name)
+		case !fault.KindOf(err).Retryable():
 			return err
 		}
 		p.Say("waiting for " + h.Name + " to answer")

@@ -11,7 +11,7 @@ import (
 
 // manager is what starts services: systemd, or init scripts.
 type manager struct {
-	// look prints two words, enabled or disabled, running or stopped; its status is noInput for no such service.
+	// look prints two words, enabled or disabled, and a state; its status is noInput for no such service.
 	look string
 	// act takes a verb (enable, disable, start, stop, restart), a name, and the file that says that the service has not
 	// seen a change yet, or "".
@@ -19,6 +19,13 @@ type manager struct {
 	// why tells what a service that does not run says.
 	why string
 }
+
+// What a service does. One that is dying has ended by itself, and systemd waits to start it again.
+const (
+	isRunning = "running"
+	isStopped = "stopped"
+	isDying   = "dying"
+)
 
 // forget stands in the same script as the start, so that an answer that is lost does not start it twice.
 const forget = `if [ -n "$3" ]; then rm -f "$3"; fi
@@ -33,7 +40,11 @@ case "$enabled" in
   *) enabled=disabled ;;
 esac
 active=$(systemctl is-active "$1" 2>/dev/null || true)
-case "$active" in active|reloading) active=running ;; activating) ;; *) active=stopped ;; esac
+case "$active" in
+  active|reloading) active=running ;;
+  activating) if [ "$(systemctl show -p SubState --value "$1")" = auto-restart ]; then active=dying; fi ;;
+  *) active=stopped ;;
+esac
 echo "$enabled $active"
 `,
 	act: `case "$1" in start|restart) systemctl daemon-reload || exit ;; esac
@@ -81,7 +92,7 @@ func (m *machine) services(ctx context.Context, services []spec.Service, hasSyst
 // service brings one to the wanted state; restart does so even if it runs. It is looked at again afterwards: a start that
 // ends well may be that of a program which dies at once.
 func (m *machine) service(ctx context.Context, by manager, name string, enabled, running, restart bool) error {
-	isEnabled, isRunning, err := m.look(ctx, by, name)
+	isEnabled, state, err := m.look(ctx, by, name)
 	if err != nil {
 		return err
 	}
@@ -90,15 +101,8 @@ func (m *machine) service(ctx context.Context, by manager, name string, enabled,
 			return err
 		}
 	}
-	verb := ""
-	switch {
-	case running && isRunning && restart:
-		verb = "restart"
-	case running && !isRunning:
-		verb = "start"
-	case !running && isRunning:
-		verb = "stop"
-	default:
+	verb := verbFor(state, running, restart)
+	if verb == "" {
 		return nil
 	}
 	pending := ""
@@ -108,36 +112,49 @@ func (m *machine) service(ctx context.Context, by manager, name string, enabled,
 	if err := m.act(ctx, by, verb, name, pending); err != nil {
 		return err
 	}
-	if _, isRunning, err = m.look(ctx, by, name); err != nil {
+	if _, state, err = m.look(ctx, by, name); err != nil {
 		return err
 	}
-	if isRunning != running {
+	if verbFor(state, running, false) != "" {
 		return m.ill(ctx, by, verb, name, "")
 	}
 	return nil
 }
 
-func (m *machine) look(ctx context.Context, by manager, name string) (enabled, running bool, err error) {
+// verbFor is what brings a service from a state to the one wanted; empty: nothing has to be done.
+func verbFor(state string, running, restart bool) string {
+	switch {
+	case running && (state == isDying || state == isRunning && restart):
+		return "restart"
+	case running && state == isStopped:
+		return "start"
+	case !running && state != isStopped:
+		return "stop"
+	}
+	return ""
+}
+
+func (m *machine) look(ctx context.Context, by manager, name string) (enabled bool, state string, err error) {
 	r, err := m.read(ctx, by.look, name)
 	switch {
 	case err != nil:
-		return false, false, fault.Wrap(fault.KindOf(err), err, "looking at service "+name)
+		return false, "", fault.Wrap(fault.KindOf(err), err, "looking at service "+name)
 	case r.Exit == noInput:
-		return false, false, fault.New(fault.Invalid, "%s has no service %q", m.host.Name, name)
+		return false, "", fault.New(fault.Invalid, "%s has no service %q", m.host.Name, name)
 	case r.Exit != 0:
-		return false, false, fault.New(fault.Invalid, "looking at service %s on %s: %s", name, m.host.Name, r.Text())
+		return false, "", fault.New(fault.Invalid, "looking at service %s on %s: %s", name, m.host.Name, r.Text())
 	}
 	words := strings.Fields(string(r.Stdout))
 	if len(words) != 2 {
-		return false, false, fault.New(fault.Invalid, "looking at service %s on %s: %q", name, m.host.Name, r.Stdout)
+		return false, "", fault.New(fault.Invalid, "looking at service %s on %s: %q", name, m.host.Name, r.Stdout)
 	}
 	if words[0] == "masked" {
-		return false, false, fault.New(fault.Conflict, "service %s on %s is masked: somebody keeps it from starting", name, m.host.Name)
+		return false, "", fault.New(fault.Conflict, "service %s on %s is masked: somebody keeps it from starting", name, m.host.Name)
 	}
 	if words[1] == "activating" {
-		return false, false, fault.New(fault.Unavailable, "service %s on %s is still starting", name, m.host.Name)
+		return false, "", fault.New(fault.Unavailable, "service %s on %s is still starting", name, m.host.Name)
 	}
-	return words[0] == "enabled", words[1] == "running", nil
+	return words[0] == "enabled", words[1], nil
 }
 
 func (m *machine) act(ctx context.Context, by manager, verb, name, pending string) error {
