@@ -38,12 +38,16 @@ func (b *Balancer) EnsureMember(ctx context.Context, op operation.Op, m loadbala
 		if err != nil {
 			return err
 		}
-		return b.save(ctx, want, func(old *entry) bool {
+		err = b.save(ctx, want, func(old *entry) bool {
 			if old != nil {
 				return old.disabled
 			}
 			return l.state() != loadbalancer.Ready
 		})
+		if err != nil {
+			return err
+		}
+		return b.still(ctx, m.Backend, m.Name, func(now *live) bool { return now != nil })
 	})
 	if err != nil {
 		return loadbalancer.Status{}, fault.Wrap(fault.KindOf(err), err, doing)

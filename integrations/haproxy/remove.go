@@ -65,7 +65,10 @@ func (b *Balancer) remove(ctx context.Context, backend, name, key string, p oper
 				return err
 			}
 		}
-		return b.forget(ctx, saved)
+		if err := b.forget(ctx, saved); err != nil {
+			return err
+		}
+		return b.still(ctx, backend, name, func(now *live) bool { return now == nil || now.id != serverID(key) })
 	})
 	if err != nil {
 		return fault.Wrap(fault.KindOf(err), err, doing)
@@ -86,7 +89,7 @@ func (b *Balancer) removeLive(ctx context.Context, l *live, saved *entry, p oper
 			return err
 		}
 	}
-	if _, err := b.await(ctx, l, p, "no session is left", func(now *live) bool { return now.sessions == 0 }); err != nil {
+	if _, err := b.await(ctx, l, p, "no session is left", loadbalancer.Ready, func(now *live) bool { return now.sessions == 0 }); err != nil {
 		return err
 	}
 	if l.state() != loadbalancer.Maintenance {

@@ -75,7 +75,7 @@ func (b *Balancer) stateWork(s loadbalancer.State) stateWork {
 }
 
 func (b *Balancer) makeReady(ctx context.Context, l *live, saved *entry, p operation.Progress) error {
-	now, err := b.await(ctx, l, p, "the check succeeds", func(now *live) bool { return now.healthy() })
+	now, err := b.await(ctx, l, p, "the check succeeds", loadbalancer.Maintenance, func(now *live) bool { return now.healthy() })
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,10 @@ func (b *Balancer) makeReady(ctx context.Context, l *live, saved *entry, p opera
 			return err
 		}
 	}
-	return b.save(ctx, saved, func(*entry) bool { return false })
+	if err := b.save(ctx, saved, func(*entry) bool { return false }); err != nil {
+		return err
+	}
+	return b.still(ctx, l.backend, l.name, func(now *live) bool { return now.state() == loadbalancer.Ready })
 }
 
 func (b *Balancer) makeDrained(ctx context.Context, l *live, saved *entry, p operation.Progress) error {
@@ -96,7 +99,7 @@ func (b *Balancer) makeDrained(ctx context.Context, l *live, saved *entry, p ope
 	if err := b.save(ctx, saved, func(*entry) bool { return true }); err != nil {
 		return err
 	}
-	_, err := b.await(ctx, l, p, "no session is left", func(now *live) bool { return now.sessions == 0 })
+	_, err := b.await(ctx, l, p, "no session is left", loadbalancer.Ready, func(now *live) bool { return now.sessions == 0 })
 	return err
 }
 
@@ -106,11 +109,28 @@ func (b *Balancer) makeMaintained(ctx context.Context, l *live, saved *entry, _ 
 			return err
 		}
 	}
-	return b.save(ctx, saved, func(*entry) bool { return true })
+	if err := b.save(ctx, saved, func(*entry) bool { return true }); err != nil {
+		return err
+	}
+	return b.still(ctx, l.backend, l.name, func(now *live) bool { return now.state() == loadbalancer.Maintenance })
+}
+
+// still looks whether HAProxy holds what was changed. One that was restarted or reloaded meanwhile runs what its file said
+// before.
+func (b *Balancer) still(ctx context.Context, backend, name string, holds func(now *live) bool) error {
+	servers, err := b.runtime(ctx, backend)
+	if err != nil {
+		return err
+	}
+	if now := (view{servers: servers}).live(backend, name); !holds(now) {
+		return fault.New(fault.Ambiguous, "HAProxy began anew meanwhile: server %s in backend %s is %s now", name, backend, now.state())
+	}
+	return nil
 }
 
 // await looks at a server until it is as wanted. Unavailable: ctx ended first; the text has the check's last words.
-func (b *Balancer) await(ctx context.Context, l *live, p operation.Progress, until string, enough func(*live) bool) (*live, error) {
+// Ambiguous: the server is in the state lost, as after a restart of HAProxy, or gone.
+func (b *Balancer) await(ctx context.Context, l *live, p operation.Progress, until string, lost loadbalancer.State, enough func(*live) bool) (*live, error) {
 	said := ""
 	for {
 		servers, err := b.runtime(ctx, l.backend)
@@ -121,6 +141,8 @@ func (b *Balancer) await(ctx context.Context, l *live, p operation.Progress, unt
 		switch {
 		case err == nil && now == nil:
 			return nil, fault.New(fault.Ambiguous, "server %s has gone from backend %s meanwhile", l.name, l.backend)
+		case err == nil && now.state() == lost:
+			return nil, fault.New(fault.Ambiguous, "HAProxy began anew meanwhile: server %s in backend %s is %s now", l.name, l.backend, lost)
 		case err == nil && enough(now):
 			return now, nil
 		case err == nil:

@@ -3,6 +3,8 @@ package loadbalancertest
 import (
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -19,6 +21,7 @@ func positive() map[string]func(*rig) {
 		"ensuring again changes nothing":                 again,
 		"a member in drain is disabled after a reload":   reloadInDrain,
 		"a ready member is ready after a reload":         reloadReady,
+		"a reload while the check is awaited":            reloadInBetween,
 		"a runtime half that was lost is repaired":       repairRuntime,
 		"a saved half that was lost is repaired":         repairSaved,
 		"draining waits for the last session":            drains,
@@ -87,6 +90,27 @@ func reloadReady(r *rig) {
 	r.halves("web-01", loadbalancer.Ready, loadbalancer.Ready)
 	require.Equal(r, Answer{http.StatusOK, up.Name}, r.Request(r.T))
 	require.Equal(r, r.op.Key.String(), r.find("web-01").Key)
+}
+
+// reloadInBetween: what is loaded is not ready yet. The member is brought there all the same.
+func reloadInBetween(r *rig) {
+	m, up := r.member("web-01")
+	up.SetHealthy(false)
+	_, err := r.driver.EnsureMember(r.ctx, r.op, m, r.p)
+	require.NoError(r, err)
+	done := make(chan error, 1)
+	go func() {
+		_, err := r.driver.EnsureState(r.ctx, r.op, m.Backend, m.Name, loadbalancer.Ready, r.p)
+		done <- err
+	}()
+	require.Eventually(r, func() bool {
+		return slices.ContainsFunc(r.p.Texts(), func(text string) bool { return strings.HasPrefix(text, "waiting") })
+	}, 10*time.Second, 10*time.Millisecond, "it waits for the check")
+	r.Reload(r.T)
+	up.SetHealthy(true)
+	require.NoError(r, <-done)
+	r.halves("web-01", loadbalancer.Ready, loadbalancer.Ready)
+	require.Equal(r, Answer{http.StatusOK, up.Name}, r.Request(r.T))
 }
 
 func repairRuntime(r *rig) {
