@@ -56,11 +56,12 @@ func networkConfig(r compute.Request, mac string) (map[string]any, error) {
 	}
 	first := map[string]any{"match": match, "addresses": []string{prefix.String()}}
 	if r.Network.Gateway != "" {
-		to := "0.0.0.0/0"
+		// Not "routes": from those cloud-init makes commands for ifupdown that need net-tools, which Debian does not install.
+		key := "gateway4"
 		if prefix.Addr().Is6() {
-			to = "::/0"
+			key = "gateway6"
 		}
-		first["routes"] = []map[string]string{{"to": to, "via": r.Network.Gateway}}
+		first[key] = r.Network.Gateway
 	}
 	servers := map[string]any{}
 	if len(r.Network.Nameservers) > 0 {

@@ -44,7 +44,7 @@ func TestGuestInfoIsWhatCloudInitReads(t *testing.T) {
 	require.Equal(t, "web-01", metadata["local-hostname"])
 	require.Equal(t, map[string]any{"version": 2, "ethernets": map[string]any{"first": map[string]any{
 		"match": map[string]any{"macaddress": "00:50:56:aa:bb:cc"}, "addresses": []any{"10.20.0.11/24"},
-		"routes":      []any{map[string]any{"to": "0.0.0.0/0", "via": "10.20.0.1"}},
+		"gateway4":    "10.20.0.1",
 		"nameservers": map[string]any{"addresses": []any{"10.20.0.2"}, "search": []any{"lab.example"}},
 	}}}, metadata["network"])
 
