@@ -124,3 +124,13 @@ func (k Kind) Advice() string {
 	}
 	return ""
 }
+
+// Reword returns a fault of err's kind that says text instead: for an error that holds what must not be shown.
+func Reword(err error, text string) error {
+	reworded := &Error{Kind: KindOf(err), msg: text}
+	var f *Error
+	if errors.As(err, &f) {
+		reworded.After = f.After
+	}
+	return reworded
+}

@@ -2,6 +2,8 @@ package guest
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"fermata/activities/fault"
 	"fermata/activities/operation"
@@ -86,7 +88,7 @@ func (a *Activities) ConfigureSystem(ctx context.Context, in ConfigureSystemInpu
 			return ConfigureSystemOutput{}, err
 		}
 		changes, err := s.EnsureSystem(ctx, in.Op, in.Host, in.Request, secrets, p)
-		return ConfigureSystemOutput{Changes: changes}, err
+		return ConfigureSystemOutput{Changes: changes}, secrets.hidden(err)
 	})
 }
 
@@ -98,7 +100,7 @@ func (a *Activities) InstallApplication(ctx context.Context, in InstallApplicati
 			return InstallApplicationOutput{}, err
 		}
 		changes, err := s.EnsureApplication(ctx, in.Op, in.Host, in.Request, secrets, p)
-		return InstallApplicationOutput{Changes: changes}, err
+		return InstallApplicationOutput{Changes: changes}, secrets.hidden(err)
 	})
 }
 
@@ -115,4 +117,16 @@ func (a *Activities) resolve(ctx context.Context, files []spec.File) (Secrets, e
 		secrets[f.Path] = value
 	}
 	return secrets, nil
+}
+
+// hidden takes the secrets out of an error: what a guest says of a service may quote its configuration.
+func (s Secrets) hidden(err error) error {
+	if err == nil {
+		return nil
+	}
+	text := err.Error()
+	if hidden := secret.Hide(text, slices.Collect(maps.Values(s))...); hidden != text {
+		return fault.Reword(err, hidden)
+	}
+	return err
 }

@@ -60,12 +60,33 @@ func application(t *testing.T, b Bench) {
 			require.True(t, has(changes, "restart"), "%q", changes)
 		})
 	}
+	t.Run("out of a repository that the request brings", func(t *testing.T) { t.Parallel(); ownRepository(t, b) })
 	if c.Archive != "" {
 		t.Run("archive", func(t *testing.T) { t.Parallel(); archive(t, b) })
 	}
 	if b.LoseNext != nil {
 		t.Run("lost answers", func(t *testing.T) { t.Parallel(); lostApplication(t, b) })
 	}
+}
+
+// ownRepository: what another key has signed is not installed.
+func ownRepository(t *testing.T, b Bench) {
+	c, f := b.Catalogue, b.setup(t, Setup{})
+	request := func(key string) guest.ApplicationRequest {
+		r, repository := app(c, c.Good), c.Repository
+		repository.Key = key
+		r.Application.Package.Repository = &repository
+		return r
+	}
+	_, err := f.application(request(c.OtherKey))
+	refuses(t, fault.Unauthorized, err, "another key")
+	require.Equal(t, "no", f.root("dpkg-query -W %s >/dev/null 2>&1 && echo yes || echo no", c.App))
+	_, err = f.application(request(c.Repository.Key))
+	require.NoError(t, err)
+	require.Equal(t, "installed "+c.Version, f.root("dpkg-query -W -f '${db:Status-Status} ${Version}' %s", c.App))
+	again, err := f.application(request(c.Repository.Key))
+	require.NoError(t, err)
+	require.Empty(t, again)
 }
 
 func fromArchive(c Catalogue) guest.ApplicationRequest {

@@ -61,8 +61,11 @@ type Catalogue struct {
 	Good, Broken    string
 	Archive, SHA256 string // Address and checksum of a tar archive; empty: the bench has none.
 	ArchiveMember   string // Path of a file in it.
-	XFS             bool   // Whether the guests have mkfs.xfs.
-	DiskBytes       int64  // A size that the bench can make.
+	// Repository has App too, for guests that do not know it yet; it is signed with its Key. OtherKey is another's.
+	Repository spec.Repository
+	OtherKey   string
+	XFS        bool  // Whether the guests have mkfs.xfs.
+	DiskBytes  int64 // A size that the bench can make.
 }
 
 // Bench makes guests. Hooks that are nil leave out the cases that need them.
