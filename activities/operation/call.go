@@ -59,8 +59,15 @@ func Queue(capability, site string) string {
 // HeartbeatTimeout is how long a worker may be silent before its step is given to another.
 const HeartbeatTimeout = 15 * time.Second
 
-// Call runs one activity of a capability on its queue. A single attempt may take up to limit.
+// Call runs one activity of a capability on its queue. A single attempt may take up to limit. Where ctx is cancelled
+// nothing is begun: not even to be cancelled at once, as the SDK would do it. A step's activities share their id, and
+// the SDK does not take an id again in the workflow task that tells that the activity before was done in spite of its
+// cancellation; the run would be stuck.
 func Call[Out any](ctx workflow.Context, capability, name string, limit time.Duration, in any) (Out, error) {
+	if err := ctx.Err(); err != nil {
+		var none Out
+		return none, err
+	}
 	route := RouteOf(ctx)
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		TaskQueue:              Queue(capability, route.Site),

@@ -26,10 +26,10 @@ func TestADecommissionIsCancelledAtEveryStep(t *testing.T) {
 		"firewall.CloseOwned":      {time.Minute + 10*time.Second, nil, before},
 		"compute.RetireVM":         {time.Minute + 10*time.Second, nil, before},
 		"":                         {30 * time.Minute, nil, before},
-		"loadbalancer.RemoveOwned": {time.Hour + time.Minute + 10*time.Second, []string{"remove from the pool: irreversible"}, before},
+		"loadbalancer.RemoveOwned": {time.Hour + time.Minute + 10*time.Second, nil, before}, // It is there still.
 		"compute.DestroyVM": {
 			time.Hour + time.Minute + 10*time.Second,
-			[]string{"destroy the machine and its disks: irreversible", "remove from the pool: irreversible", "drain: no member web/web-01"},
+			[]string{"remove from the pool: irreversible: member web/web-01 is gone", "drain: no member web/web-01"},
 			map[string]string{"machine": "on", "rules": "open", "ticket": "rejected"},
 		},
 	} {
@@ -46,6 +46,20 @@ func TestADecommissionIsCancelledAtEveryStep(t *testing.T) {
 			require.Equal(t, x.holds, b.estate.objects)
 		})
 	}
+}
+
+// What is gone for good is listed, whatever comes after it fails.
+func TestWhatWasDestroyedIsInTheLedger(t *testing.T) {
+	t.Parallel()
+	_, out := outOfService(t, func(b *bench) {
+		b.estate.failing["probe.Get of health"] = fault.Unavailable
+		b.say(t, time.Hour+2*time.Minute, bob, decision.Undo, "")
+	})
+	require.Equal(t, wire.Undone, out.Outcome)
+	require.Subset(t, out.LeftBehind, []string{
+		"destroy the machine and its disks: irreversible: machine web-01 (vm-1) is gone",
+		"remove from the pool: irreversible: member web/web-01 is gone",
+	})
 }
 
 func TestARestoreThatFailsForGoodIsInTheLedger(t *testing.T) {

@@ -218,6 +218,7 @@ func (p *decommission) leavePool(found estate) planned {
 				_, err := loadbalancer.RemoveOwned(ctx, loadbalancer.RemoveOwnedInput{System: p.server.Spec.LoadBalancer.System, Op: op})
 				return run.Result{}, err
 			},
+			Undo: func(ctx workflow.Context, _ operation.Op) error { return p.stillInPool(ctx, found) },
 		},
 		action: wire.Remove, object: members(found),
 	}
@@ -235,9 +236,44 @@ func (p *decommission) destroy(found estate) planned {
 				}
 				return run.Result{}, nil
 			},
+			Undo: func(ctx workflow.Context, _ operation.Op) error { return p.stillThere(ctx, found) },
 		},
 		action: wire.Remove, object: machines(found), detail: []string{"with all data on its disks"},
 	}
+}
+
+// stillInPool looks what a removal did that may have failed before it did anything: only what is gone is left behind.
+func (p *decommission) stillInPool(ctx workflow.Context, found estate) error {
+	lb := p.server.Spec.LoadBalancer
+	out, err := loadbalancer.FindMembers(ctx, loadbalancer.FindMembersInput{System: lb.System, Owner: p.Owner()})
+	if err != nil {
+		return err
+	}
+	for _, m := range found.Members {
+		if !slices.ContainsFunc(out.Members, func(s loadbalancer.Status) bool { return s.Backend == m.Backend && s.Name == m.Name }) {
+			return gone("member " + m.Backend + "/" + m.Name)
+		}
+	}
+	return nil
+}
+
+// stillThere looks what a destruction did that may have failed before it did anything.
+func (p *decommission) stillThere(ctx workflow.Context, found estate) error {
+	out, err := compute.FindVMs(ctx, compute.FindVMsInput{System: p.server.Spec.Compute.System, Owner: p.Owner()})
+	if err != nil {
+		return err
+	}
+	for _, m := range found.Machines {
+		if !slices.ContainsFunc(out.Machines, func(vm compute.Machine) bool { return vm.ID == m.ID }) {
+			return gone("machine " + m.Name + " (" + m.ID + ")")
+		}
+	}
+	return nil
+}
+
+// gone says that nothing can bring the object back.
+func gone(object string) error {
+	return temporal.NewNonRetryableApplicationError("irreversible: "+object+" is gone", string(fault.NotFound), nil)
 }
 
 // absent looks whether anything of the owner is left, and whether anybody still answers at the address.

@@ -61,7 +61,8 @@ type Step struct {
 	Reversal Reversal
 	// Do acts. What it returns is kept for later steps and for the record.
 	Do func(ctx workflow.Context, op operation.Op) (Result, error)
-	// Undo takes back whatever Do may have done, by op's key; nil where Reversal says that there is nothing to do.
+	// Undo takes back whatever Do may have done, by op's key; nil where Reversal says that there is nothing to do. That of an
+	// irreversible step looks whether anything was done, so that the ledger lists no step that failed before it acted.
 	Undo func(ctx workflow.Context, op operation.Op) error
 	// Free ends what Do reserved, when the run ends, however it ends; nil where nothing is reserved.
 	Free func(ctx workflow.Context, op operation.Op) error

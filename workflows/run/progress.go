@@ -22,7 +22,7 @@ func (f *Frame) enter(ctx workflow.Context, p wire.Phase) {
 		wire.AttributeHeldSteps.ValueSet(f.held()),
 		wire.AttributeWaitingFor.ValueSet(f.waitingFor()),
 	}
-	if f.state.Outcome != "" {
+	if f.state.Outcome != "" && p != wire.Held { // One that is held at its record has not ended: a person must find it.
 		updates[0] = wire.AttributeState.ValueSet(string(f.state.Outcome))
 	}
 	if _, known := workflow.GetTypedSearchAttributes(ctx).GetKeyword(wire.AttributeRequester); !known && f.state.Requester != "" {

@@ -199,6 +199,18 @@ func TestHeldStepsDoNotStopTheirSiblings(t *testing.T) {
 	require.Equal(t, []string{"planning", "waiting", "running", "held", "held", "held", "running", "done", "done"}, y.states())
 }
 
+// Whoever looks for held runs finds one that is held at its record, although its outcome is known.
+func TestARunThatIsHeldAtItsRecordIsSeenAsHeld(t *testing.T) {
+	t.Parallel()
+	x, y := spread(t)
+	x.house.failing["record"] = fault.Unauthorized
+	x.RegisterDelayedCallback(func() { delete(x.house.failing, "record") }, 30*time.Minute)
+	x.say(t, time.Hour, alice, decision.Retry, "record")
+	require.Equal(t, wire.Done, x.run(t).Outcome)
+	require.Equal(t, []string{"planning", "waiting", "running", "done", "held", "done", "done"}, y.states())
+	require.Contains(t, y.lists(wire.AttributeHeldSteps), "record")
+}
+
 // states are the values that the state's search attribute took.
 func (y *yard) states() []string {
 	var out []string
