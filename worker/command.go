@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -12,12 +13,16 @@ import (
 	"fermata/config"
 )
 
+// unknown is how a build is called that nobody named.
+const unknown = "(unknown build)"
+
 // Main is the command line of a worker. A user who adds a process of their own calls it with their options. It returns
 // the exit code: 0, 1 for a failure, 2 for a wrong configuration.
 func Main(ctx context.Context, args []string, stdout, stderr io.Writer, options ...Option) int {
 	app := &cli.App{
-		Name:  "fermata-worker",
-		Usage: "carry runs: poll Temporal for the queues that it serves",
+		Name:    "fermata-worker",
+		Version: cmp.Or(Build(), unknown),
+		Usage:   "carry runs: poll Temporal for the queues that it serves",
 		Description: "Polls only the queues of systems that the configuration has and --serve names, and opens only those systems.\n\n" +
 			"   fermata-worker --config fermata.yaml\n" +
 			"   fermata-worker --config fermata.yaml --serve workflows,record\n" +
@@ -60,7 +65,7 @@ func serve(ctx context.Context, c *cli.Context, options []Option) error {
 	if err := w.Start(ctx); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.App.Writer, "fermata-worker for %s, Temporal at %s\n", cfg.Name, cfg.Temporal.Address)
+	fmt.Fprintf(c.App.Writer, "fermata-worker %s for %s, Temporal at %s\n", c.App.Version, cfg.Name, cfg.Temporal.Address)
 	for _, line := range w.Endpoints() {
 		fmt.Fprintln(c.App.Writer, "  system", line)
 	}

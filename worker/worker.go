@@ -201,6 +201,7 @@ func (w *Worker) queue(name string) sdk.Worker {
 		Interceptors:      w.interceptors,
 		// A run that panics waits for a worker that does not; it is never failed by a bug of ours.
 		WorkflowPanicPolicy: sdk.BlockWorkflow,
+		DeploymentOptions:   deploymentOptions(),
 	})
 	w.queues[name] = q
 	return q
