@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/oklog/ulid/v2"
 	"go.temporal.io/api/serviceerror"
@@ -40,6 +41,7 @@ type Client struct {
 	cluster   string
 	namespace string
 	data      converter.DataConverter
+	lookEvery time.Duration // See await.
 }
 
 // Dial connects to Temporal.
@@ -56,7 +58,7 @@ func Dial(ctx context.Context, o Options) (*Client, error) {
 	if data == nil {
 		data = converter.GetDefaultDataConverter()
 	}
-	return &Client{temporal: t, cluster: o.Cluster, namespace: options.Namespace, data: data}, nil
+	return &Client{temporal: t, cluster: o.Cluster, namespace: options.Namespace, data: data, lookEvery: lookEvery}, nil
 }
 
 // temporal merges Temporal's own profile with what overrides it.
@@ -107,20 +109,27 @@ func NewRun() string { return ulid.Make().String() }
 // translate turns what Temporal answers into a fault that says what to do.
 func translate(err error, doing string) error {
 	var notFound *serviceerror.NotFound
+	var nowhere *serviceerror.NamespaceNotFound
 	var exists *serviceerror.WorkflowExecutionAlreadyStarted
 	var denied *serviceerror.PermissionDenied
 	var away *serviceerror.Unavailable
+	var late *serviceerror.DeadlineExceeded
+	var busy *serviceerror.ResourceExhausted
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, &nowhere):
+		return fault.New(fault.Invalid, "%s: Temporal has no namespace %q: name another (spec.temporal.namespace, --namespace), or make it as docs/configuration.md shows", doing, nowhere.Namespace)
 	case errors.As(err, &notFound):
 		return fault.Wrap(fault.NotFound, err, doing)
 	case errors.As(err, &exists):
 		return fault.Wrap(fault.Conflict, err, doing)
 	case errors.As(err, &denied):
 		return fault.Wrap(fault.Unauthorized, err, doing)
-	case errors.As(err, &away), errors.Is(err, context.DeadlineExceeded):
+	case errors.As(err, &away), errors.As(err, &late), errors.Is(err, context.DeadlineExceeded):
 		return fault.Wrap(fault.Unavailable, err, doing)
+	case errors.As(err, &busy):
+		return fault.Wrap(fault.Throttled, err, doing)
 	}
 	reason := fault.FromTemporal(err)
 	return fault.New(reason.Kind, "%s: %s", doing, reason.Text)

@@ -40,7 +40,7 @@ func (c *Client) Decide(ctx context.Context, d Decision, p Person) (wire.DecideR
 	gate, open := progress.Gate(d.Command, d.Step)
 	if !open {
 		return wire.DecideResult{}, fault.New(fault.Conflict, "%s waits for nothing that %q answers: it is %s%s",
-			d.WorkflowID, d.Command, progress.Phase, waits(progress))
+			d.WorkflowID, d.Command, State(progress), waits(progress))
 	}
 	signed, err := c.Sign(progress, gate, d, p)
 	if err != nil {
@@ -83,6 +83,18 @@ func (c *Client) Send(ctx context.Context, workflowID string, signed decision.Si
 		return wire.DecideResult{}, translate(err, "sending the decision")
 	}
 	return result, nil
+}
+
+// State says where a run is, in words: "it is running", "it is in its grace period".
+func State(p wire.Progress) string {
+	switch p.Phase {
+	case wire.Ended:
+		return string(p.Outcome)
+	case wire.Grace:
+		return "in its grace period"
+	default:
+		return string(p.Phase)
+	}
 }
 
 func waits(p wire.Progress) string {

@@ -41,5 +41,6 @@ func inquire[Out any](ctx context.Context, c *Client, kind, what string, in any)
 	if err != nil {
 		return out, translate(err, "asking for "+what)
 	}
-	return out, translate(handle.Get(ctx, &out), "asking for "+what)
+	err = c.await(ctx, handle, &out, "asking for "+what)
+	return out, err
 }

@@ -22,7 +22,11 @@ import (
 func (c *Client) Progress(ctx context.Context, workflowID, runID string) (wire.Progress, error) {
 	value, err := c.temporal.QueryWorkflow(ctx, workflowID, runID, wire.QueryProgress)
 	if err != nil {
-		return wire.Progress{}, translate(err, "asking "+workflowID)
+		err = translate(err, "asking "+workflowID)
+		if !fault.Is(err, fault.NotFound) && !c.attended(ctx) {
+			err = fault.New(fault.Unavailable, "asking %s: %s", workflowID, unattended)
+		}
+		return wire.Progress{}, err
 	}
 	var p wire.Progress
 	if err := value.Get(&p); err != nil {

@@ -77,8 +77,8 @@ func (c *Client) Plan(ctx context.Context, r Request) (wire.Preview, error) {
 		return wire.Preview{}, translate(err, "asking for a plan")
 	}
 	var preview wire.Preview
-	if err := handle.Get(ctx, &preview); err != nil {
-		return wire.Preview{}, translate(err, "planning")
+	if err := c.await(ctx, handle, &preview, "planning"); err != nil {
+		return wire.Preview{}, err
 	}
 	return preview, nil
 }
@@ -122,7 +122,7 @@ func (c *Client) held(ctx context.Context, r Request, err error) error {
 		return fault.New(fault.Conflict, "%s is busy with another run: see `fermata show %s`", r.owner, r.workflowID)
 	}
 	return fault.New(fault.Conflict, "%s is busy: %s asked for by %s is %s (run %s). Wait for it (--wait), or stop it with `fermata cancel %s`",
-		r.owner, p.Kind, p.Requester, p.Phase, p.Run, r.workflowID)
+		r.owner, p.Kind, p.Requester, State(p), p.Run, r.workflowID)
 }
 
 // sign completes the envelope and signs it.

@@ -16,7 +16,7 @@ import (
 
 // Command is the command line of fermata-sandbox.
 func Command() *cli.App {
-	return &cli.App{
+	app := &cli.App{
 		Name:  "fermata-sandbox",
 		Usage: "Fermata with everything it needs, on a laptop",
 		Description: "Starts Temporal, its web UI, a worker and an estate of emulated systems in one process.\n" +
@@ -24,7 +24,12 @@ func Command() *cli.App {
 		Flags: flags(),
 		Commands: []*cli.Command{{
 			Name: "up", Usage: "start and stay until Ctrl-C",
-			Action: func(c *cli.Context) error { return up(c.Context, c) },
+			Action: func(c *cli.Context) error {
+				if c.NArg() > 0 {
+					return usage("up takes no %q: fermata-sandbox up; or fermata-sandbox run FILE", c.Args().First())
+				}
+				return up(c.Context, c)
+			},
 		}, {
 			Name: "run", Usage: "start, and carry one spec through from plan to record", ArgsUsage: "FILE",
 			Description: "On a terminal you are asked for the approval, and the sandbox stays up until Ctrl-C.\n" +
@@ -32,14 +37,31 @@ func Command() *cli.App {
 				"   fermata-sandbox run examples/web-server.yaml",
 			Action: func(c *cli.Context) error {
 				if c.NArg() != 1 {
-					return cli.Exit("which spec? fermata-sandbox run FILE", 2)
+					return usage("which spec? fermata-sandbox run FILE")
 				}
 				return demonstrate(c.Context, c, c.Args().First())
 			},
 		}},
-		Action: func(c *cli.Context) error { return up(c.Context, c) },
+		Action: func(c *cli.Context) error {
+			if c.NArg() > 0 {
+				return usage("there is no command %q: fermata-sandbox up; or fermata-sandbox run FILE", c.Args().First())
+			}
+			return up(c.Context, c)
+		},
+		OnUsageError: func(_ *cli.Context, err error, _ bool) error {
+			return usage("%v; `fermata-sandbox --help` lists what there is", err)
+		},
+		ExitErrHandler: func(*cli.Context, error) {
+			// The exit code is main's to give, when everything has stopped.
+		},
 	}
+	for _, c := range app.Commands {
+		c.OnUsageError = app.OnUsageError
+	}
+	return app
 }
+
+func usage(format string, args ...any) error { return cli.Exit(fmt.Sprintf(format, args...), 2) }
 
 func flags() []cli.Flag {
 	port := func(name string, value int, what string) cli.Flag {
@@ -77,12 +99,15 @@ func options(c *cli.Context) (Options, error) {
 	}
 	for _, text := range c.StringSlice("fault") {
 		name, spec, found := strings.Cut(text, "=")
+		if !found {
+			return o, usage("--fault %q: expected SYSTEM=slow=200ms,fail=5,lose=3 or SYSTEM=down", text)
+		}
 		f, err := faults.Parse(spec)
-		if err != nil || !found {
-			return o, cli.Exit(fmt.Sprintf("--fault %q: expected SYSTEM=slow=200ms,fail=5,lose=3 or SYSTEM=down (%v)", text, err), 2)
+		if err != nil {
+			return o, usage("--fault %q: %v", text, err)
 		}
 		if !known(name) {
-			return o, cli.Exit(fmt.Sprintf("--fault %q: there is no system %q; choose from %s", text, name, strings.Join(estate.Systems(), ", ")), 2)
+			return o, usage("--fault %q: there is no system %q; choose from %s", text, name, strings.Join(estate.Systems(), ", "))
 		}
 		o.Faults[name] = f
 	}

@@ -27,11 +27,11 @@ import (
 func demonstrate(ctx context.Context, c *cli.Context, file string) (err error) {
 	data, err := os.ReadFile(file)
 	if err != nil {
-		return cli.Exit(fmt.Sprintf("reading the spec: %v", err), 2)
+		return usage("reading the spec: %v", err)
 	}
 	server, err := spec.Parse(file, data)
 	if err != nil {
-		return cli.Exit(err.Error(), 2)
+		return usage("%v", err)
 	}
 	s, err := begin(ctx, c)
 	if err != nil {
@@ -47,10 +47,20 @@ func demonstrate(ctx context.Context, c *cli.Context, file string) (err error) {
 	if status != nil {
 		starter.ExitCode(c.App.ErrWriter, status)
 	}
-	fmt.Fprintf(c.App.Writer, "\nThe sandbox stays up.\n  web UI    %s\n  service   %s\n  commands  export FERMATA_CONFIG=%s FERMATA_KEY=%s\n            bin/fermata list\nCtrl-C stops; the same command finds everything again.\n",
-		s.UIURL(), s.Estate.ServiceURL(), s.Config, s.People.RequesterKey)
-	<-ctx.Done()
+	if ctx.Err() == nil {
+		d.stay()
+		<-ctx.Done()
+	}
+	fmt.Fprintln(c.App.Writer, "\nStopping ...")
 	return nil
+}
+
+// stay says what a person can do while the sandbox stays up.
+func (d demo) stay() {
+	fmt.Fprintf(d.app.App.Writer, "\nThe sandbox stays up.\n  web UI    %s\n  service   %s\n\nIn another terminal:\n\n"+
+		"  export FERMATA_CONFIG=%s\n  export FERMATA_KEY=%s\n  bin/fermata list\n\n"+
+		"Ctrl-C stops; the same command finds everything again.\n",
+		d.sandbox.uiAddress(), d.sandbox.Estate.ServiceURL(), d.sandbox.Config, d.sandbox.People.RequesterKey)
 }
 
 type demo struct {
@@ -141,7 +151,11 @@ func inService(ctx context.Context, c *client.Client, owner operation.Owner) (bo
 	return served, nil
 }
 
+// begin starts the run. Where somebody is asked, the question shows the plan; elsewhere it is shown here.
 func (d demo) begin(ctx context.Context) error {
+	if d.interactive {
+		return d.as(ctx, d.sandbox.People.RequesterKey, "run", "--detach", d.file)
+	}
 	if err := d.as(ctx, d.sandbox.People.RequesterKey, "plan", d.file); err != nil {
 		return err
 	}

@@ -80,7 +80,7 @@ func Start(ctx context.Context, o Options) (s *Sandbox, err error) {
 	}
 	s.People = secrets.people
 	for _, start := range []func(context.Context, *secretFiles) error{
-		s.lock, s.startTemporal, s.startEstate, s.describe, s.startUI, s.startWorker,
+		s.lock, s.checkPorts, s.startTemporal, s.startEstate, s.describe, s.startUI, s.startWorker,
 	} {
 		if err := start(ctx, secrets); err != nil {
 			return s, err
@@ -192,11 +192,11 @@ func (s *Sandbox) Describe(w io.Writer) {
 	line("configuration", s.Config)
 	line("Temporal", s.temporal+", namespace "+Namespace)
 	if s.ui != nil {
-		line("web UI", s.ui.URL()+"/namespaces/"+Namespace+"/workflows")
+		line("web UI", s.uiAddress())
 	}
 	line("vCenter", s.Estate.VCenter.URL()+" (user "+estate.VCenterUser+")")
 	line("tickets", s.Estate.Tickets.URL())
-	line("bastion", s.Estate.Bastion.Addr()+" (ssh; leads to edge-01 "+estate.EdgeAddress+", lb-01 "+estate.BalancerAddress+" and the guests)")
+	line("bastion", s.Estate.Bastion.Addr()+" (ssh, to edge-01, lb-01 and the guests)")
 	line("service", s.Estate.ServiceURL()+" (the load balancer's frontend)")
 	if s.worker == nil {
 		line("worker", "none: start fermata-worker --config "+s.Config)
@@ -206,6 +206,9 @@ func (s *Sandbox) Describe(w io.Writer) {
 		line("queue", q)
 	}
 }
+
+// uiAddress is the page with the list of runs.
+func (s *Sandbox) uiAddress() string { return s.ui.URL() + "/namespaces/" + Namespace + "/workflows" }
 
 // UIURL is where a browser finds Temporal's UI; empty without one.
 func (s *Sandbox) UIURL() string {

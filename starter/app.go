@@ -6,6 +6,7 @@ package starter
 
 import (
 	"runtime/debug"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 )
@@ -64,7 +65,7 @@ func globalFlags() []cli.Flag {
 
 func didYouMean(c *cli.Context) string {
 	if best := cli.SuggestCommand(c.App.Commands, c.Args().First()); best != "" {
-		return "; " + best
+		return "; " + strings.ToLower(best[:1]) + best[1:]
 	}
 	return ""
 }

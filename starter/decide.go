@@ -51,7 +51,7 @@ func approve(ctx context.Context, s *session) error {
 		return err
 	}
 	if _, open := p.Gate(decision.Approve, ""); !open || p.Preview == nil {
-		return fault.New(fault.Conflict, "%s waits for no approval: it is %s; `fermata show %[1]s` tells more", t.workflowID, state(p))
+		return noApproval(t, p)
 	}
 	shown := *p.Preview
 	if shown.Hash, err = client.Hash(shown.Plan); err != nil {
@@ -80,12 +80,12 @@ func approve(ctx context.Context, s *session) error {
 	})
 }
 
-// state is the phase of a run, or how it ended.
-func state(p wire.Progress) string {
-	if p.Phase == wire.Ended {
-		return string(p.Outcome)
+func noApproval(t target, p wire.Progress) error {
+	text := t.workflowID + " waits for no approval: it is " + client.State(p)
+	if p.Reason != "" {
+		text += ": " + p.Reason
 	}
-	return string(p.Phase)
+	return fault.New(fault.Conflict, "%s\n`fermata show %s` tells more", text, t.workflowID)
 }
 
 // planned reads a run, and gives one that was just started the time to plan.
@@ -197,7 +197,7 @@ func (s *session) aboutStep(ctx context.Context, d client.Decision) (client.Deci
 	case d.Step != "":
 		return d, nil
 	case len(held) == 0:
-		return d, fault.New(fault.Conflict, "no step of %s waits for %s: it is %s", d.WorkflowID, d.Command, state(p))
+		return d, fault.New(fault.Conflict, "no step of %s waits for %s: it is %s", d.WorkflowID, d.Command, client.State(p))
 	case len(held) > 1:
 		return d, usage("which step? %d are held (%s): fermata %s %s STEP", len(held), strings.Join(held, ", "), d.Command, d.WorkflowID)
 	}

@@ -55,7 +55,7 @@ func (s screen) findings(findings []wire.Observation) {
 				s.printf("%s %-24s %s\n", mark, line(f.Name), line(l))
 				continue
 			}
-			s.printf("    %-24s %s\n", "", line(l))
+			s.raw(fmt.Sprintf("    %-24s %s\n", "", line(l))) // It may be a command, to be copied.
 		}
 	}
 }
@@ -132,7 +132,7 @@ func size(a *decision.AllowedSigners) int {
 func (e *examination) attributes(connected runs) error {
 	missing, err := connected.MissingAttributes(e.c.Context)
 	if err != nil {
-		return fmt.Errorf("%w\nWhat to do: see that namespace %q exists and lets you in", err, e.cfg.Temporal.Namespace)
+		return err
 	}
 	if len(missing) == 0 {
 		return nil
@@ -227,16 +227,18 @@ func judge(policy decision.Policy, may map[string][]string, signed decision.Sign
 func (e *examination) systems(ctx context.Context, connected runs) {
 	refs := []wire.SystemRef{{Name: "store", Capability: "record"}}
 	for _, system := range e.cfg.Systems {
-		capability, known := served[system.Type]
+		capabilities, known := served[system.Type]
 		if !known {
 			e.note(system.Name, nil, "type %s is an integration of your own, which doctor does not know", system.Type)
 			continue
 		}
-		refs = append(refs, wire.SystemRef{Name: system.Name, Capability: capability, Site: system.Site})
+		for _, capability := range capabilities {
+			refs = append(refs, wire.SystemRef{Name: system.Name, Capability: capability, Site: system.Site})
+		}
 	}
 	findings, err := connected.Check(ctx, refs)
 	if err != nil {
-		e.note("workers", fmt.Errorf("%w\nWhat to do: start a worker that serves workflows: fermata-worker --config FILE", err), "")
+		e.note("workers", err, "")
 		return
 	}
 	for _, f := range findings {

@@ -1,6 +1,7 @@
 package starter
 
 import (
+	"fmt"
 	"strings"
 
 	"fermata/wire"
@@ -14,7 +15,7 @@ func (s screen) plan(p wire.Preview) {
 		if c.Reversal == wire.Irreversible {
 			reversal = s.paint(red, "IRREVERSIBLE")
 		}
-		s.printf("  %s %-34s %s  [%s]\n", s.sign(c.Action), line(c.Title), line(c.Object), reversal)
+		s.change(fmt.Sprintf("  %s %-34s %s", s.sign(c.Action), line(c.Title), line(c.Object)), "["+reversal+"]")
 		for _, d := range c.Detail {
 			s.printf("      %s\n", s.paint(dim, line(d)))
 		}
@@ -30,6 +31,17 @@ func (s screen) plan(p wire.Preview) {
 		s.printf("  %s %-24s %s\n", mark, line(o.Name), line(o.Text))
 	}
 	s.printf("\nPlan %s\n", line(p.Hash))
+}
+
+// change shows what undo does with a change behind it, or below it where the terminal has no room.
+func (s screen) change(text, reversal string) {
+	if s.size != nil {
+		if width, _ := s.size(); visible(text)+2+visible(reversal) > width {
+			s.printf("%s\n      %s\n", text, reversal)
+			return
+		}
+	}
+	s.printf("%s  %s\n", text, reversal)
 }
 
 func (s screen) sign(a wire.Action) string {

@@ -72,3 +72,38 @@ func TestExitCodes(t *testing.T) {
 		require.Equal(t, x.want, ExitCode(&strings.Builder{}, x.err), "%v", x.err)
 	}
 }
+
+func TestATableFitsItsTerminal(t *testing.T) {
+	t.Parallel()
+	head := []string{"TARGET", "STATE", "WAITS FOR", "STARTED", "RUN"}
+	rows := [][]string{{"server/web-01", "done", "", "2026-01-02 03:04:05", "01J"}, {"server/db", "held", "", "2026-01-02 03:04:05", "01K"}}
+	for width, want := range map[int]string{
+		0:  "TARGET         STATE  STARTED              RUN\nserver/web-01  done   2026-01-02 03:04:05  01J\nserver/db      held   2026-01-02 03:04:05  01K\n",
+		46: "TARGET         STATE  STARTED              RUN\nserver/web-01  done   2026-01-02 03:04:05  01J\nserver/db      held   2026-01-02 03:04:05  01K\n",
+		45: "TARGET         STATE  RUN\nserver/web-01  done   01J\nserver/db      held   01K\n",
+		9:  "TARGET         RUN\nserver/web-01  01J\nserver/db      01K\n",
+	} {
+		var out strings.Builder
+		s := screen{out: &out}
+		if width > 0 {
+			s.size = func() (int, int) { return width, 24 }
+		}
+		require.NoError(t, s.table(head, rows, "STARTED", "STATE"))
+		require.Equal(t, want, out.String(), "%d columns", width)
+	}
+}
+
+func TestAPlanFitsItsTerminal(t *testing.T) {
+	t.Parallel()
+	for _, width := range []int{40, 80, 120} {
+		var out strings.Builder
+		screen{out: &out, colour: true, size: func() (int, int) { return width, 24 }}.plan(previewOf())
+		for text := range strings.SplitSeq(out.String(), "\n") {
+			require.LessOrEqual(t, visible(text), width, text)
+		}
+		require.Contains(t, out.String(), "IRREVERSIBLE")
+	}
+	var out strings.Builder
+	screen{out: &out, size: func() (int, int) { return 60, 24 }}.plan(previewOf())
+	require.Contains(t, out.String(), "http://10.20.0.11/\n      [nothing to take back]\n", "what undo does with it stands whole")
+}

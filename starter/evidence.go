@@ -56,9 +56,9 @@ func (s *session) exportOne(file string, d wire.Judged) error {
 	}
 	// The key may have expired since: what counts is whether it was good when the decision was judged. ssh-keygen reads the
 	// time in the local zone.
-	s.screen.aside().printf("ssh-keygen -Y verify -f %s -I %s -n %s -O verify-time=%s -s %s < %s\n",
+	s.screen.aside().raw(fmt.Sprintf("ssh-keygen -Y verify -f %s -I %s -n %s -O verify-time=%s -s %s < %s\n",
 		quote(s.cfg.Decisions.AllowedSigners), quote(d.Verdict.Envelope.Person), decision.Namespace,
-		d.Verdict.At.Local().Format("20060102150405"), quote(file+".sig"), quote(file))
+		d.Verdict.At.Local().Format("20060102150405"), quote(file+".sig"), quote(file)))
 	return nil
 }
 

@@ -20,7 +20,7 @@ func (s screen) fitting(p wire.Progress, now time.Time, width, height int) []str
 		var hidden int
 		p.Steps, hidden = without(p.Steps, state)
 		if hidden > 0 {
-			notes = append(notes, fmt.Sprintf("  %s %d steps %s", s.symbol(state), hidden, state))
+			notes = append(notes, fmt.Sprintf("  %s %s %s", s.symbol(state), counted(hidden, "step"), state))
 		}
 		lines = wrapped(s.lines(p, now, notes...), width)
 	}

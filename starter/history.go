@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"text/tabwriter"
+	"strconv"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -57,7 +57,7 @@ func history(ctx context.Context, s *session) error {
 		return refused("the chain of records is broken: %s", out.Broken)
 	}
 	if s.c.Bool("verify") {
-		s.screen.aside().printf("verified: %d records, each names the hash of the one before\n", out.Verified)
+		s.screen.aside().printf("verified: %s, each names the hash of the one before\n", counted(out.Verified, "record"))
 	}
 	if text != "" && len(out.Entries) == 0 {
 		return coded{code: exitNotFound, text: "nothing is recorded of " + text + ": `fermata history` lists what is; a run that goes on has no record yet"}
@@ -78,16 +78,18 @@ func (s *session) tellRecords(entries []record.Entry) error {
 		}
 		return nil
 	}
-	w := tabwriter.NewWriter(s.screen.out, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(w, "NO\tOWNER\tKIND\tOUTCOME\tBY\tENDED\tRUN")
+	var rows [][]string
 	for _, e := range entries {
 		r, err := recordOf(e)
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s\n", e.Sequence, line(string(r.Owner)), line(r.Kind), line(r.Outcome), line(r.Requester), r.Ended.Local().Format(time.DateTime), line(r.Run))
+		rows = append(rows, []string{
+			strconv.Itoa(e.Sequence), line(string(r.Owner)), line(r.Kind), line(r.Outcome), line(r.Requester),
+			r.Ended.Local().Format(time.DateTime), line(r.Run),
+		})
 	}
-	return w.Flush()
+	return s.screen.table([]string{"NO", "OWNER", "KIND", "OUTCOME", "BY", "ENDED", "RUN"}, rows, "BY", "ENDED", "KIND")
 }
 
 func recordOf(e record.Entry) (record.Record, error) {
@@ -141,9 +143,23 @@ func (s *session) tellDecisions(r record.Record) error {
 		s.screen.printf("  %s\n", s.screen.decision(d))
 	}
 	if kept.Refused > 0 {
-		s.screen.printf("  %d decisions were refused in all\n", kept.Refused)
+		s.screen.printf("  %s refused in all\n", were(kept.Refused, "decision"))
 	}
 	return nil
+}
+
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+func were(n int, what string) string {
+	if n == 1 {
+		return counted(n, what) + " was"
+	}
+	return counted(n, what) + " were"
 }
 
 type decisions struct {

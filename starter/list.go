@@ -2,9 +2,7 @@ package starter
 
 import (
 	"context"
-	"fmt"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -37,13 +35,14 @@ func listCommand() *cli.Command {
 				s.screen.printf("no runs\n")
 				return nil
 			}
-			w := tabwriter.NewWriter(s.screen.out, 0, 8, 2, ' ', 0)
-			fmt.Fprintln(w, "TARGET\tKIND\tSTATE\tWAITS FOR\tBY\tSTARTED\tRUN")
+			var rows [][]string
 			for _, r := range runs {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", line(r.Target), line(r.Kind), line(r.State), line(strings.Join(r.WaitingFor, " ")),
-					line(r.Requester), r.Started.Local().Format(time.DateTime), line(r.Run))
+				rows = append(rows, []string{
+					line(r.Target), line(r.Kind), line(r.State), line(strings.Join(r.WaitingFor, " ")),
+					line(r.Requester), r.Started.Local().Format(time.DateTime), line(r.Run),
+				})
 			}
-			return w.Flush()
+			return s.screen.table([]string{"TARGET", "KIND", "STATE", "WAITS FOR", "BY", "STARTED", "RUN"}, rows, "STARTED", "BY", "KIND")
 		}),
 	}
 }

@@ -102,12 +102,24 @@ func restyle(n *yaml.Node) {
 	}
 }
 
-func (s screen) printf(format string, args ...any) { fmt.Fprintf(s.out, format, args...) }
+// printf writes text for people. On a terminal it breaks long lines at blanks; where a line is to be copied whole, raw does
+// not.
+func (s screen) printf(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if s.size == nil {
+		s.raw(text)
+		return
+	}
+	width, _ := s.size()
+	s.raw(strings.Join(wrapped(strings.Split(text, "\n"), width), "\n"))
+}
+
+func (s screen) raw(text string) { fmt.Fprint(s.out, text) }
 
 // aside is told beside the answer: it must not stand in a document that a program reads.
 func (s screen) aside() screen {
 	if s.form != "table" {
-		s.out, s.colour, s.terminal = s.errors, false, false
+		s.out, s.colour, s.terminal, s.size = s.errors, false, false, nil
 	}
 	return s
 }

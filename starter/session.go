@@ -38,7 +38,7 @@ func action(signs bool, do func(ctx context.Context, s *session) error) cli.Acti
 		err := open(c, signs, do)
 		var own coded
 		if err != nil && c.Context.Err() != nil && !errors.As(err, &own) {
-			return interrupted("interrupted: a run that was started goes on; `fermata list --open` shows it")
+			return interrupted("interrupted; a run that was started goes on: `fermata list --open` shows it")
 		}
 		return err
 	}
@@ -76,7 +76,7 @@ func open(c *cli.Context, signs bool, do func(ctx context.Context, s *session) e
 func connection(c *cli.Context, cfg *config.Installation) (client.Options, error) {
 	options, err := client.FromConfig(c.Context, cfg, providers.Keys, logger(c))
 	var known *fault.Error
-	if err != nil && !errors.As(err, &known) {
+	if err != nil && (!errors.As(err, &known) || known.Kind == fault.NotFound) {
 		err = fault.Wrap(fault.Invalid, err, "opening what the configuration names")
 	}
 	return options, err

@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"fermata/activities/fault"
+	"fermata/client"
 	"fermata/wire"
 )
 
@@ -39,7 +40,7 @@ func (s *session) follow(ctx context.Context, t target) error {
 			return fault.New(fault.Unavailable, "%s could not be read for %s", t.workflowID, s.c.Duration("for"))
 		}
 		_, _ = s.screen.document(p)
-		return coded{code: exitHeld, text: fmt.Sprintf("%s is %s and goes on: fermata watch %[1]s", t.workflowID, p.Phase)}
+		return coded{code: exitHeld, text: fmt.Sprintf("%s is %s and goes on: fermata watch %[1]s", t.workflowID, client.State(p))}
 	case err != nil:
 		return err
 	}
@@ -57,6 +58,9 @@ type view struct {
 func (v *view) show(p wire.Progress) {
 	if v.screen.form != "table" {
 		return
+	}
+	if v.lost && !v.screen.terminal {
+		v.screen.printf("answers again\n")
 	}
 	v.lost = false
 	if v.screen.terminal {
@@ -113,7 +117,7 @@ func (v *view) away(err error) {
 		return
 	}
 	v.lost = true
-	v.screen.aside().printf("lost the server, trying again: %s\n", line(err.Error()))
+	v.screen.aside().printf("no answer, trying again: %s\n", line(err.Error()))
 	v.drawn = nil
 }
 
@@ -134,7 +138,7 @@ func (v *view) redraw(lines []string, width int) {
 		v.drawn = append(v.drawn, visible(l))
 	}
 	b.WriteString("\x1b[J")
-	v.screen.printf("%s", b.String())
+	v.screen.raw(b.String())
 }
 
 func (v *view) finish(p wire.Progress) {

@@ -15,8 +15,10 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	log.SetOutput(io.Discard) // The simulator of vCenter writes to it; our own log is slog.
-	err := sandbox.Command().RunContext(ctx, os.Args)
+	context.AfterFunc(ctx, stop) // The second one ends the process at once; what was done is found again.
+	log.SetOutput(io.Discard)    // The simulator of vCenter writes to it; our own log is slog.
+	app := sandbox.Command()
+	err := app.RunContext(ctx, starter.Arrange(app, os.Args))
 	stop()
 	os.Exit(starter.ExitCode(os.Stderr, err))
 }

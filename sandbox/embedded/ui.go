@@ -52,6 +52,7 @@ func StartUI(ctx context.Context, o UIOptions) (*UI, error) {
 		// Runs are steered by signed commands; what the UI could do by itself is switched off.
 		WorkflowTerminateDisabled: true, WorkflowResetDisabled: true, WorkflowSignalDisabled: true,
 		WorkflowUpdateDisabled: true, StartWorkflowDisabled: true, BatchActionsDisabled: true, ActivityCommandsDisabled: true,
+		WorkflowPauseDisabled: true,
 	}))}
 	go func() { _ = ui.server.Start() }()
 	return ui, ui.healthy(ctx)

@@ -1,0 +1,71 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	taskqueuepb "go.temporal.io/api/taskqueue/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	temporal "go.temporal.io/sdk/client"
+
+	"fermata/activities/fault"
+	"fermata/wire"
+)
+
+const (
+	// lookEvery is how often it is asked whether a worker is there, while its answer is waited for.
+	lookEvery = 3 * time.Second
+	// looksInVain is how often nobody is there before that is believed: Temporal forgets at its restart who polls, and
+	// workers come back within ten seconds.
+	looksInVain = 4
+	// pollsWithin is how long ago a worker that lives may have asked for work: a poll lasts a minute.
+	pollsWithin = 70 * time.Second
+)
+
+// await waits for the answer of a workflow that only reads. Where no worker is there to give it, it says so and ends the
+// workflow: a person would wait in vain, and a worker that comes later would answer nobody.
+func (c *Client) await(ctx context.Context, handle temporal.WorkflowRun, out any, doing string) error {
+	getting, enough := context.WithCancel(ctx)
+	defer enough()
+	got := make(chan error, 1)
+	go func() { got <- handle.Get(getting, out) }()
+	ticker := time.NewTicker(c.lookEvery)
+	defer ticker.Stop()
+	for inVain := 0; inVain < looksInVain; {
+		select {
+		case err := <-got:
+			return translate(err, doing)
+		case <-ticker.C:
+		}
+		if inVain++; c.attended(ctx) {
+			inVain = 0
+		}
+	}
+	enough()
+	if err := <-got; err == nil {
+		return nil // It came at the last moment.
+	}
+	_ = c.temporal.TerminateWorkflow(ctx, handle.GetID(), handle.GetRunID(), "nobody waits for it")
+	return fault.New(fault.Unavailable, "%s: %s", doing, unattended)
+}
+
+// unattended is what a person is told.
+var unattended = fmt.Sprintf("no worker serves queue %s: start one with fermata-worker --serve workflows", wire.Queue)
+
+// attended reports whether a worker serves workflows. Where that cannot be found out, the answer is still waited for.
+func (c *Client) attended(ctx context.Context) bool {
+	out, err := c.temporal.WorkflowService().DescribeTaskQueue(ctx, &workflowservice.DescribeTaskQueueRequest{
+		Namespace: c.namespace, TaskQueue: &taskqueuepb.TaskQueue{Name: wire.Queue}, TaskQueueType: enumspb.TASK_QUEUE_TYPE_WORKFLOW,
+	})
+	if err != nil {
+		return true
+	}
+	for _, poller := range out.GetPollers() {
+		if time.Since(poller.GetLastAccessTime().AsTime()) < pollsWithin {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,71 @@
+package cli
+
+import (
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"fermata/sandbox"
+	"fermata/sandbox/estate"
+	"fermata/sandbox/estate/faults"
+)
+
+// The sandbox has no worker; two are processes of their own, each with a part of the queues. Doctor tells what is
+// missing at each moment.
+func TestWorkersAsProcesses(t *testing.T) {
+	t.Parallel()
+	systems := map[string]*faults.Faults{}
+	for _, name := range estate.Systems() {
+		systems[name] = &faults.Faults{}
+	}
+	h := open(t, func(o *sandbox.Options) { o.WithoutWorker, o.Faults = true, systems })
+
+	a := child(t, roleWorker, "--config", h.Config, "--serve", "compute,kitchen").run()
+	require.Equal(t, 2, a.code, a.out)
+	require.Contains(t, a.out, `nothing is called "kitchen"`)
+	a = h.requester(t, 7, "doctor")
+	require.Contains(t, a.out, "no worker serves queue fermata: start one with fermata-worker --serve workflows")
+
+	decides := running(t, roleWorker, "--config", h.Config, "--serve", "workflows,record")
+	decides.says(t, "fermata.record")
+	require.NotContains(t, decides.out.String(), "vcenter", "it opens no system that it does not serve")
+	a = h.requester(t, 7, "doctor")
+	require.Contains(t, a.out, "ok  record store")
+	require.Contains(t, a.out, "NO  compute vcenter          no worker serves queue fermata.compute: start one with --serve compute")
+	s := written(t, "web-21", "10.20.0.121")
+	require.Contains(t, h.requester(t, 3, "plan", s.file).err, "no worker serves queue fermata.guest")
+
+	acts := running(t, roleWorker, "--config", h.Config, "--serve", "compute,guest,firewall,loadbalancer,ticketing,probe")
+	acts.says(t, "fermata.ticketing")
+	h.requester(t, 0, "doctor")
+	started := h.approved(t, "run", s.file)
+	h.requester(t, 0, "watch", started.Run)
+	require.NotEmpty(t, h.facts(t, s))
+
+	for _, system := range systems {
+		system.SetDown(true)
+	}
+	a = h.requester(t, 7, "doctor")
+	for _, finding := range []string{"compute vcenter", "firewall edge", "loadbalancer balancer", "ticketing tickets"} {
+		require.Contains(t, a.out, "NO  "+finding)
+	}
+	require.Contains(t, a.out, "bring the system back")
+	for _, system := range systems {
+		system.SetDown(false)
+	}
+	stop(t, h, acts, decides)
+}
+
+// stop ends workers, then Temporal: a worker that finds none says so.
+func stop(t *testing.T, h *hall, workers ...*process) {
+	t.Helper()
+	for _, w := range workers {
+		require.Equal(t, 0, w.ends(t, syscall.SIGTERM), w.out.String())
+		require.Contains(t, w.out.String(), "stopping: what is in flight may finish")
+	}
+	require.NoError(t, h.Close())
+	a := child(t, roleWorker, "--config", h.Config).run()
+	require.Equal(t, 1, a.code, a.out)
+	require.Contains(t, a.out, "connecting to Temporal at "+h.address(t))
+}
