@@ -34,6 +34,9 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer, options 
 			&cli.BoolFlag{Name: "json", Usage: "log as JSON"},
 		},
 		Action: func(c *cli.Context) error { return serve(ctx, c, options) },
+		OnUsageError: func(_ *cli.Context, err error, _ bool) error {
+			return cli.Exit(fmt.Sprintf("%v; `fermata-worker --help` lists what there is", err), 2)
+		},
 		ExitErrHandler: func(*cli.Context, error) {
 			// The exit code is this function's to return, so that main can clean up.
 		},
@@ -65,7 +68,7 @@ func serve(ctx context.Context, c *cli.Context, options []Option) error {
 	if err := w.Start(ctx); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.App.Writer, "fermata-worker %s for %s, Temporal at %s\n", c.App.Version, cfg.Name, cfg.Temporal.Address)
+	fmt.Fprintf(c.App.Writer, "fermata-worker %s for %s, Temporal at %s\n", c.App.Version, cfg.Name, w.address)
 	for _, line := range w.Endpoints() {
 		fmt.Fprintln(c.App.Writer, "  system", line)
 	}

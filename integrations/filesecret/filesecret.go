@@ -61,7 +61,11 @@ func (p provider) read(name string) ([]byte, error) {
 	// O_NONBLOCK: opening a named pipe must not wait for a writer; the check of the type follows.
 	file, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, err
+		var at *fs.PathError
+		if errors.As(err, &at) { // It names the file below the folder only; a person wants the whole path.
+			err = at.Err
+		}
+		return nil, fmt.Errorf("opening %s: %w", p.path(name), err)
 	}
 	defer file.Close()
 	if err := p.trusted(file, name); err != nil {
