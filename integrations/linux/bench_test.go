@@ -76,14 +76,27 @@ var (
 
 func newEmulated(t *testing.T, s guesttest.Setup, initScripts bool) *emulated {
 	t.Helper()
+	g := startEmulated(t, s, emulator.Options{InitScripts: initScripts})
+	require.NoError(t, g.machine.Booted(t.Context()))
+	for _, d := range s.Disks {
+		require.NoError(t, g.fill(d))
+	}
+	if s.NoSudo {
+		_, err := g.Root(t, "rm -f /etc/sudoers.d/*")
+		require.NoError(t, err)
+	}
+	return g
+}
+
+// startEmulated switches a machine on; it goes on booting then.
+func startEmulated(t *testing.T, s guesttest.Setup, options emulator.Options) *emulated {
+	t.Helper()
 	login, private := newKey(t)
 	estate := network.New()
 	g := &emulated{private: private, faults: &faults.Faults{}}
-	options := emulator.Options{
-		Name: "fresh", Folder: t.TempDir(), Network: estate, Address: guestAddress, User: "deploy",
-		AuthorizedKeys: []string{strings.TrimSpace(string(ssh.MarshalAuthorizedKey(login.PublicKey())))},
-		Packages:       []string{"curl", "xfsprogs"}, Faults: g.faults, InitScripts: initScripts, RepositoryKey: armored("right"),
-	}
+	options.Name, options.Folder, options.Network, options.Address, options.User = "fresh", t.TempDir(), estate, guestAddress, "deploy"
+	options.AuthorizedKeys = []string{strings.TrimSpace(string(ssh.MarshalAuthorizedKey(login.PublicKey())))}
+	options.Packages, options.Faults, options.RepositoryKey = []string{"curl", "xfsprogs"}, g.faults, armored("right")
 	for i := range s.Disks { // Last first: the order of devices tells nothing.
 		d := s.Disks[len(s.Disks)-1-i]
 		options.Disks = append(options.Disks, emulator.Disk{UUID: d.UUID, Bytes: d.Bytes})
@@ -93,15 +106,7 @@ func newEmulated(t *testing.T, s guesttest.Setup, initScripts bool) *emulated {
 	t.Cleanup(func() { require.NoError(t, machine.Close()) })
 	g.machine = machine
 	require.NoError(t, machine.Start(t.Context()))
-	require.NoError(t, machine.Booted(t.Context()))
 	g.keys = machine.HostKeys()
-	for _, d := range s.Disks {
-		require.NoError(t, g.fill(d))
-	}
-	if s.NoSudo {
-		_, err := g.Root(t, "rm -f /etc/sudoers.d/*")
-		require.NoError(t, err)
-	}
 	serveArchive(t, estate)
 	g.listen(t, estate)
 	return g
@@ -144,9 +149,12 @@ func (g *emulated) listen(t *testing.T, estate *network.Network) {
 	}()
 }
 
-func (g *emulated) Access(t *testing.T) guest.Access {
+func (g *emulated) Access(t *testing.T) guest.Access { t.Helper(); return g.access(t, 30*time.Second) }
+
+// access is a driver that waits so long for the first boot.
+func (g *emulated) access(t *testing.T, firstBoot time.Duration) guest.Access {
 	t.Helper()
-	access, err := linux.New(linux.Config{Key: keyRef, Timeout: 5 * time.Second, FirstBoot: 30 * time.Second},
+	access, err := linux.New(linux.Config{Key: keyRef, Timeout: 5 * time.Second, FirstBoot: firstBoot},
 		integrations.Environment{Secrets: vault{keyRef: g.private}})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = access.Close(context.Background()) })

@@ -95,6 +95,7 @@ var aptAnswers = []struct {
 	{"Packages need to be removed", fault.Conflict},
 	{"Held packages were changed", fault.Conflict},
 	{"held broken packages", fault.Conflict},
+	{"Conflicting values set for option", fault.Conflict}, // The machine knows the repository already, with another key.
 	{"You don't have enough free space", fault.Conflict},
 	{"No space left on device", fault.Conflict},
 	{"Sub-process /usr/bin/dpkg returned an error", fault.Conflict},

@@ -23,6 +23,7 @@ func TestAptMessagesTellTheKind(t *testing.T) {
 		"E: Failed to fetch http://x/a.deb  404  Not Found":                                       fault.Unavailable,
 		"E: Packages were downgraded and -y was used without --allow-downgrades.":                 fault.Conflict,
 		"E: Packages need to be removed but remove is disabled.":                                  fault.Conflict,
+		"E: Conflicting values set for option Signed-By regarding source http://x/ bed: /a != /b": fault.Conflict,
 		"E: You don't have enough free space in /var/cache/apt/archives/.":                        fault.Conflict,
 		"E: The repository 'http://x stable InRelease' is not signed.":                            fault.Unauthorized,
 		"E: The repository 'http://x stable Release' does not have a Release file.":               fault.Invalid,

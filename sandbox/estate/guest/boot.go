@@ -94,7 +94,11 @@ func (m *Machine) clearRun() error {
 			return err
 		}
 	}
-	for _, name := range []string{"/run/lock", "/run/sshd", "/run/systemd/system"} {
+	folders := []string{"/run/lock", "/run/sshd"}
+	if !m.options.InitScripts {
+		folders = append(folders, "/run/systemd/system")
+	}
+	for _, name := range folders {
 		if err := v.mkdirAll(name, 0o755); err != nil {
 			return err
 		}

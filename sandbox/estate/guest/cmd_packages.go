@@ -106,12 +106,38 @@ func (a *apt) update(ctx context.Context, _ []string) int {
 		}
 		a.call.Print("Hit:1 %s\n", uri)
 	}
+	if bad := a.call.Machine.unverified(); bad != "" {
+		return aptError(a.call, "The repository '%s InRelease' is not signed.\nW: GPG error: %s InRelease: The following signatures couldn't be verified "+
+			"because the public key is not available: NO_PUBKEY 0123456789ABCDEF", bad, bad)
+	}
 	if code != 0 {
 		return aptError(a.call, "Some index files failed to download. They have been ignored, or old ones used instead.")
 	}
 	a.call.Machine.change(func(s *state) { s.Lists = true })
 	a.call.Print("Reading package lists...\n")
 	return 0
+}
+
+// unverified is the address of a source whose Signed-By holds another key than the repository is signed with.
+func (m *Machine) unverified() string {
+	v := m.files.as(root)
+	entries, err := v.readDir("/etc/apt/sources.list.d")
+	if err != nil || m.options.RepositoryKey == "" {
+		return ""
+	}
+	for _, entry := range entries {
+		fields := map[string]string{}
+		data, _ := v.readFile("/etc/apt/sources.list.d/" + entry.Name())
+		for _, line := range lines(data) {
+			key, value, _ := strings.Cut(line, ":")
+			fields[strings.ToLower(key)] = strings.TrimSpace(value)
+		}
+		key, err := v.readFile(fields["signed-by"])
+		if err == nil && strings.TrimSpace(string(key)) != strings.TrimSpace(m.options.RepositoryKey) {
+			return fields["uris"] + " " + fields["suites"]
+		}
+	}
+	return ""
 }
 
 func (a *apt) interruptedError() int {

@@ -214,24 +214,3 @@ func unitCat(_ context.Context, c Call, _ flags, name string) int {
 	fmt.Fprintf(c.Stderr, "No files found for %s.service.\n", name)
 	return 1
 }
-
-// service is the old way: service NAME VERB.
-func service(ctx context.Context, c Call) int {
-	if len(c.Args) < 3 {
-		return c.Fail(2, "Usage: service < option > | --status-all | [ service_name [ command | --full-restart ] ]")
-	}
-	c.Args = []string{"systemctl", c.Args[2], c.Args[1]}
-	return systemctl(ctx, c)
-}
-
-func updateRC(ctx context.Context, c Call) int {
-	if len(c.Args) < 3 {
-		return c.Fail(1, "error: not enough arguments")
-	}
-	verb := map[string]string{"enable": "enable", "defaults": "enable", "disable": "disable", "remove": "disable"}[c.Args[2]]
-	if verb == "" {
-		return c.Fail(1, "error: invalid argument")
-	}
-	c.Args = []string{"systemctl", verb, c.Args[1]}
-	return systemctl(ctx, c)
-}

@@ -3,7 +3,6 @@ package guest
 import (
 	"fmt"
 	"io/fs"
-	"path"
 	"slices"
 	"strings"
 )
@@ -87,54 +86,6 @@ func (m *Machine) SetDisks(disks []Disk) error {
 	m.change(func(s *state) { s.Disks = slices.Clone(disks) })
 	if err := m.makeDevices(); err != nil {
 		return fmt.Errorf("making devices: %w", err)
-	}
-	return nil
-}
-
-// makeDevices makes the nodes and links of /dev, as udev does.
-func (m *Machine) makeDevices() error {
-	v := m.files.as(root)
-	if err := m.clearDevices(v); err != nil {
-		return err
-	}
-	for _, folder := range []string{"/dev/disk/by-id", "/dev/disk/by-uuid"} {
-		if err := v.mkdirAll(folder, 0o755); err != nil {
-			return err
-		}
-	}
-	disks := m.files.as(account{name: "root", gid: 6}) // The group disk, as udev sets it.
-	for _, d := range m.devices() {
-		if err := disks.writeFile(d.path(), nil, 0o660); err != nil {
-			return err
-		}
-		suffix := ""
-		if d.partition {
-			suffix = "-part1"
-		}
-		links := []string{"/dev/disk/by-id/wwn-0x" + d.serial() + suffix, "/dev/disk/by-id/scsi-3" + d.serial() + suffix}
-		if uuid := m.filesystemOf(d).UUID; uuid != "" {
-			links = append(links, "/dev/disk/by-uuid/"+uuid)
-		}
-		for _, link := range links {
-			if err := v.symlink("../../"+d.name, link); err != nil && !v.exists(link) {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (m *Machine) clearDevices(v view) error {
-	entries, err := v.readDir("/dev")
-	if err != nil {
-		return err
-	}
-	for _, entry := range entries {
-		if name := entry.Name(); name != "null" {
-			if err := v.removeAll(path.Join("/dev", name)); err != nil {
-				return err
-			}
-		}
 	}
 	return nil
 }

@@ -3,9 +3,14 @@ package guest
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"path"
 	"strings"
 )
+
+// zones are the time zones that have a file; timedatectl knows them all.
+const zones = "UTC Etc/UTC Europe/Berlin Europe/London Europe/Paris Europe/Zurich America/New_York America/Los_Angeles Asia/Tokyo"
 
 // sbin are the commands that live in /usr/sbin, which is in root's PATH only.
 const sbin = " blkid wipefs sfdisk mkfs mkfs.ext4 mkfs.xfs blockdev resize2fs xfs_growfs useradd groupadd usermod userdel" +
@@ -91,8 +96,11 @@ func (m *Machine) makeFiles() error {
 		"/etc/ssh/sshd_config": "PermitRootLogin prohibit-password\nPasswordAuthentication no\nSubsystem sftp internal-sftp\n",
 		"/dev/null":            "",
 	}
+	for _, zone := range strings.Fields(zones) {
+		files["/usr/share/zoneinfo/"+zone] = "TZif2 " + zone + "\n"
+	}
 	for name, text := range files {
-		if err := v.writeFile(name, []byte(text), 0o644); err != nil {
+		if err := errors.Join(v.mkdirAll(path.Dir(name), 0o755), v.writeFile(name, []byte(text), 0o644)); err != nil {
 			return err
 		}
 	}
@@ -148,6 +156,9 @@ func (m *Machine) makePackages() error {
 	})
 	for _, unit := range baseUnits() {
 		m.change(func(s *state) { s.Enabled[unit] = true })
+		if err := errors.Join(m.placeInitScript(unit), m.linkInitScript(unit)); err != nil {
+			return err
+		}
 	}
 	for _, wanted := range m.options.Packages {
 		name, version, _ := strings.Cut(wanted, "=")

@@ -54,8 +54,13 @@ type Options struct {
 	SetGuestInfo func(key, value string)
 	// GetGuestInfo answers vmware-rpctool "info-get guestinfo.KEY"; nil: what was set before.
 	GetGuestInfo func(key string) (string, bool)
-	Faults       *faults.Faults
-	Log          *slog.Logger
+	// InitScripts makes it a machine without systemd, as containers are and some Debians: services are started by their
+	// scripts in /etc/init.d.
+	InitScripts bool
+	// RepositoryKey is the armored key that signs what sources with a Signed-By name; empty: any does.
+	RepositoryKey string
+	Faults        *faults.Faults
+	Log           *slog.Logger
 }
 
 // Machine is an emulated host. It is made stopped; Start boots it.
@@ -78,6 +83,7 @@ type Machine struct {
 	running *run       // nil while the machine is off.
 	saving  sync.Mutex // One writer of the state file at a time.
 	power   sync.Mutex // One Start, Stop or Reboot at a time.
+	udev    sync.Mutex // One maker of devices at a time.
 }
 
 // run is what lives from a boot to the next.
@@ -107,6 +113,11 @@ func New(o Options) (*Machine, error) {
 	}
 	for name, command := range o.Commands {
 		m.commands[name] = command
+	}
+	if o.InitScripts {
+		for _, name := range []string{"systemctl", "hostnamectl", "timedatectl", "journalctl"} {
+			delete(m.commands, name)
+		}
 	}
 	m.services = newServices(m)
 	if err := m.open(); err != nil {

@@ -61,6 +61,11 @@ func (m *Machine) unpack(name, version string, keepConf bool) error {
 			}
 		}
 	})
+	for _, unit := range r.Units {
+		if err := m.linkInitScript(unit.Name); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -122,6 +127,9 @@ func (m *Machine) placeFiles(r Release) error {
 		if err := m.WriteFile(unitFile(unit.Name), []byte(text), 0o644); err != nil {
 			return err
 		}
+		if err := m.placeInitScript(unit.Name); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -143,7 +151,7 @@ func (m *Machine) removeFiles(name, version string) error {
 		files = append(files, commandPath(command))
 	}
 	for _, unit := range r.Units {
-		files = append(files, unitFile(unit.Name))
+		files = append(files, unitFile(unit.Name), initScript(unit.Name))
 	}
 	for _, file := range files {
 		if err := missingIsFine(v.remove(file)); err != nil {

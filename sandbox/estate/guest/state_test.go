@@ -47,6 +47,29 @@ func TestDisks(t *testing.T) {
 	require.Equal(t, "/dev/sdc", f.root("findmnt -n -o SOURCE --mountpoint /srv/data"))
 }
 
+// While one disk is formatted, which makes a link, another can be looked at: its node is there all the time.
+func TestOneDiskChangesWhileAnotherIsLookedAt(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	formatted := make(chan struct{})
+	go func() {
+		defer close(formatted)
+		for range 50 {
+			_, _ = f.machine.Exec(t.Context(), "mkfs.ext4 -q -F -U "+volume+" /dev/sdb")
+		}
+	}()
+	for looking := true; looking; {
+		select {
+		case <-formatted:
+			looking = false
+		default:
+			out, exit := f.machine.Exec(t.Context(), "wipefs -n --json /dev/sdc")
+			require.Zero(t, exit, out)
+		}
+	}
+	require.Contains(t, f.root("blkid -p -o export /dev/sdb"), volume)
+}
+
 func TestDisksRefuse(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
