@@ -23,13 +23,21 @@ func (b *Balancer) order(ctx context.Context, commands ...string) (string, error
 	return answer, err
 }
 
+// questions is how often a question is put before its answer is given up. Work that asks many of them would else begin
+// anew for each that was lost, and on a bad line never come to its end.
+const questions = 3
+
 // ask puts a question, which changes nothing: an answer that did not come is Unavailable.
 func (b *Balancer) ask(ctx context.Context, command string) (string, error) {
-	answer, err := b.talk(ctx, command)
-	if fault.Is(err, fault.Ambiguous) {
-		return "", fault.Wrap(fault.Unavailable, err, "asking")
+	for asked := 1; ; asked++ {
+		answer, err := b.talk(ctx, command)
+		if !fault.Is(err, fault.Ambiguous) {
+			return answer, err
+		}
+		if asked == questions || pause(ctx, min(b.cfg.Poll, 100*time.Millisecond)) != nil {
+			return "", fault.Wrap(fault.Unavailable, err, "asking")
+		}
 	}
-	return answer, err
 }
 
 func (b *Balancer) talk(ctx context.Context, line string) (string, error) {
