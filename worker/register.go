@@ -59,7 +59,7 @@ func (w *Worker) registerWorkflows(namespace string) {
 	activities := w.registrar(wire.Queue)
 	authority.NewActivities(files, time.Now).Register(activities)
 	server := asked{w.temporal, namespace}
-	queues.NewActivities(server).Register(activities)
+	queues.NewActivities(server, queues.ShowUp).Register(activities)
 	executions.NewActivities(server).Register(activities)
 }
 

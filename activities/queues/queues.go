@@ -20,11 +20,20 @@ type Pollers interface {
 	Polled(ctx context.Context, queue string) (bool, error)
 }
 
-// Activities look at queues. They run as local activities of the workflow worker.
-type Activities struct{ pollers Pollers }
+// ShowUp is how long a worker is given to poll. Temporal forgets who polls when it is restarted, and a worker that found
+// it away tries again after up to 10 seconds: a run that plans meanwhile must not be refused for that.
+const ShowUp = 15 * time.Second
 
-// NewActivities asks the pollers.
-func NewActivities(p Pollers) *Activities { return &Activities{pollers: p} }
+// Activities look at queues. They run as local activities of the workflow worker.
+type Activities struct {
+	pollers Pollers
+	showUp  time.Duration
+}
+
+// NewActivities asks the pollers, for so long until a queue counts as polled by nobody.
+func NewActivities(p Pollers, showUp time.Duration) *Activities {
+	return &Activities{pollers: p, showUp: showUp}
+}
 
 // Register names every activity and its function.
 func (a *Activities) Register(register func(name string, activity any)) {
@@ -41,21 +50,24 @@ type FindUnpolledOutput struct {
 	Queues []string `json:"queues"` // Those that nobody polls.
 }
 
-// FindUnpolled returns the queues that no worker serves. A worker that just started is given a moment to show.
+// lookEvery is how often it is asked who polls.
+const lookEvery = 500 * time.Millisecond
+
+// FindUnpolled returns the queues that no worker serves. A worker is given a while to show up.
 func (a *Activities) FindUnpolled(ctx context.Context, in FindUnpolledInput) (FindUnpolledOutput, error) {
-	missing := in.Queues
-	for patience := 0; len(missing) > 0 && patience < 10; patience++ {
-		if patience > 0 {
-			if err := wait(ctx, 500*time.Millisecond); err != nil {
-				return FindUnpolledOutput{}, fault.ForTemporal(err)
-			}
-		}
+	began := time.Now()
+	for missing := in.Queues; ; {
 		var err error
 		if missing, err = a.unpolled(ctx, missing); err != nil {
 			return FindUnpolledOutput{}, fault.ForTemporal(err)
 		}
+		if len(missing) == 0 || time.Since(began) >= a.showUp {
+			return FindUnpolledOutput{Queues: missing}, nil
+		}
+		if err := wait(ctx, min(lookEvery, a.showUp)); err != nil {
+			return FindUnpolledOutput{}, fault.ForTemporal(err)
+		}
 	}
-	return FindUnpolledOutput{Queues: missing}, nil
 }
 
 func (a *Activities) unpolled(ctx context.Context, queues []string) ([]string, error) {

@@ -110,7 +110,7 @@ func (b *bench) register(t *testing.T) {
 	require.NoError(t, err)
 	register := func(name string, f any) { b.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name}) }
 	authority.NewActivities(policies{&decision.Policy{Cluster: "test", Namespace: "default", Signers: allowed}}, b.Now).Register(register)
-	queues.NewActivities(b.estate).Register(register)
+	queues.NewActivities(b.estate, time.Second).Register(register)
 	executions.NewActivities(b.estate).Register(register)
 	reservation.Register(func(name string, f any) { b.RegisterWorkflowWithOptions(f, workflow.RegisterOptions{Name: name}) })
 	b.estate.register(register)
