@@ -107,11 +107,13 @@ func (b bench) system() ticketingtest.System {
 			require.NoError(t, err)
 			return strconv.Itoa(id)
 		},
-		Touch: func(t *testing.T, id, comment string) {
+		Touch: func(t *testing.T, id string, comments ...string) {
 			t.Helper()
 			n, err := strconv.Atoi(id)
 			require.NoError(t, err)
-			require.NoError(t, b.server.Change(n, "somebody", "", comment))
+			for _, comment := range comments {
+				require.NoError(t, b.server.Change(n, "somebody", "", comment))
+			}
 		},
 		LoseNext: b.faults.LoseNext, FailNext: b.faults.FailNext,
 		Down: func(t *testing.T) { t.Helper(); require.NoError(t, b.server.Close()) },

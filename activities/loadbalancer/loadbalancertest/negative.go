@@ -174,8 +174,24 @@ func absentState(r *rig) {
 	})
 }
 
-func (r *rig) brief() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(r.ctx, 300*time.Millisecond)
+// untilItWaits is a context that ends when the driver has done what it can and says that it is waiting. A time would not do:
+// on a busy machine it ends in the middle of a change.
+func (r *rig) untilItWaits() (context.Context, operation.Progress) {
+	ctx, cancel := context.WithTimeout(r.ctx, 20*time.Second)
+	r.Cleanup(cancel)
+	return ctx, &listener{Progress: r.p, end: cancel}
+}
+
+type listener struct {
+	operation.Progress
+	end func()
+}
+
+func (l *listener) Say(text string) {
+	l.Progress.Say(text)
+	if strings.HasPrefix(text, "waiting") {
+		l.end()
+	}
 }
 
 func unhealthy(r *rig) {
@@ -183,9 +199,8 @@ func unhealthy(r *rig) {
 	up.SetHealthy(false)
 	_, err := r.driver.EnsureMember(r.ctx, r.op, m, r.p)
 	require.NoError(r, err)
-	ctx, cancel := r.brief()
-	defer cancel()
-	_, err = r.driver.EnsureState(ctx, r.op, m.Backend, m.Name, loadbalancer.Ready, r.p)
+	ctx, p := r.untilItWaits()
+	_, err = r.driver.EnsureState(ctx, r.op, m.Backend, m.Name, loadbalancer.Ready, p)
 	r.refuses(err, fault.Unavailable)
 	r.halves("web-01", loadbalancer.Drain, loadbalancer.Maintenance)
 	up.SetHealthy(true)
@@ -208,13 +223,11 @@ func drainEnds(r *rig) {
 	answered := make(chan Answer, 1)
 	go func() { answered <- r.Request(r.T) }()
 	require.Eventually(r, func() bool { return r.find("web-01").Sessions == 1 }, 10*time.Second, 10*time.Millisecond)
-	ctx, cancel := r.brief()
-	defer cancel()
-	_, err := r.driver.EnsureState(ctx, r.op, r.Backend, "web-01", loadbalancer.Drain, r.p)
+	ctx, p := r.untilItWaits()
+	_, err := r.driver.EnsureState(ctx, r.op, r.Backend, "web-01", loadbalancer.Drain, p)
 	r.refuses(err, fault.Unavailable)
-	ctx, cancel = r.brief()
-	defer cancel()
-	r.refuses(r.driver.RemoveMember(ctx, r.op, r.Backend, "web-01", r.p), fault.Unavailable)
+	ctx, p = r.untilItWaits()
+	r.refuses(r.driver.RemoveMember(ctx, r.op, r.Backend, "web-01", p), fault.Unavailable)
 	r.halves("web-01", loadbalancer.Drain, loadbalancer.Maintenance)
 	release()
 	require.Equal(r, up.Name, (<-answered).Body)

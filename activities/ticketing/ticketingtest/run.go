@@ -32,8 +32,8 @@ type System struct {
 	Tickets func(t *testing.T) []Judged
 	// Foreign opens a ticket that is nobody's, or carries a key, and returns its id.
 	Foreign func(t *testing.T, queue, subject, key string, owner operation.Owner) string
-	// Touch lets a person add a comment.
-	Touch func(t *testing.T, id, comment string)
+	// Touch lets a person add comments.
+	Touch func(t *testing.T, id string, comments ...string)
 	// LoseNext loses the answers of the next n changes, after they were made.
 	LoseNext func(n int)
 	// FailNext refuses the next n requests.

@@ -1,0 +1,129 @@
+package temporal
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/operatorservice/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"fermata/testsuite/bed/host"
+	"fermata/testsuite/bed/postgres"
+	"fermata/wire"
+)
+
+// Databases are the two that Temporal needs, both of which a backup has to hold.
+func Databases() []string { return []string{"temporal", "temporal_visibility"} }
+
+type programs struct{ server, sqlTool string }
+
+// build builds the server and its SQL tool from the module that the working folder is in. The first build takes minutes;
+// where the sandbox was built already, only the linking is left.
+func build(ctx context.Context) (programs, error) {
+	folder, err := host.Cache("temporal")
+	if err != nil {
+		return programs{}, err
+	}
+	p := programs{server: filepath.Join(folder, "temporal-server"), sqlTool: filepath.Join(folder, "temporal-sql-tool")}
+	for path, pkg := range map[string]string{p.server: "go.temporal.io/server/cmd/server", p.sqlTool: "go.temporal.io/server/cmd/tools/sql"} {
+		if err := Build(ctx, path, pkg); err != nil {
+			return p, err
+		}
+	}
+	return p, nil
+}
+
+// Build builds a command as the Makefile does, so that they share what is compiled.
+func Build(ctx context.Context, path, pkg string) error {
+	cmd := exec.CommandContext(ctx, "go", "build", "-ldflags", "-s -w", "-o", path, pkg) //nolint:gosec // The bed's own commands.
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("building %s: %w\n%s", pkg, err, out)
+	}
+	return nil
+}
+
+// makeDatabases makes the databases and their schemas by Temporal's own tool, unless they are there: a backup may have
+// brought them.
+func (c *Cluster) makeDatabases(ctx context.Context) error {
+	there, err := c.options.Database.Query(ctx, "postgres", "SELECT datname FROM pg_database")
+	if err != nil {
+		return err
+	}
+	address, port, err := net.SplitHostPort(c.options.Database.Address())
+	if err != nil {
+		return err
+	}
+	for i, database := range Databases() {
+		if strings.Contains("\n"+there+"\n", "\n"+database+"\n") {
+			continue
+		}
+		for _, args := range [][]string{
+			{"create"}, {"setup-schema", "-v", "0.0"}, {"update-schema", "--schema-name", "postgresql/v12/" + []string{"temporal", "visibility"}[i]},
+		} {
+			args = append([]string{"--plugin", "postgres12_pgx", "--ep", address, "-p", port, "-u", postgres.User, "--pw", "unused", "--db", database}, args...)
+			cmd := exec.CommandContext(ctx, c.programs.sqlTool, args...) //nolint:gosec // The bed's own commands.
+			var said bytes.Buffer
+			cmd.Stdout, cmd.Stderr = &said, &said
+			if err := cmd.Run(); err != nil {
+				return fmt.Errorf("making Temporal's database %s: temporal-sql-tool %s: %w\n%s", database, strings.Join(args, " "), err, said.String())
+			}
+		}
+	}
+	return nil
+}
+
+// healthy asks a frontend whether it serves.
+func healthy(ctx context.Context, address string) error {
+	c, err := client.DialContext(ctx, client.Options{HostPort: address, Logger: quiet{}})
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	_, err = c.WorkflowService().ListNamespaces(ctx, &workflowservice.ListNamespacesRequest{PageSize: 1})
+	return err
+}
+
+// quiet is a logger that says nothing.
+type quiet struct{}
+
+func (quiet) Debug(string, ...any) {}
+func (quiet) Info(string, ...any)  {}
+func (quiet) Warn(string, ...any)  {}
+func (quiet) Error(string, ...any) {}
+
+// register makes the namespace and its search attributes. What is there already stays as it is.
+func (c *Cluster) register(ctx context.Context) error {
+	connection, err := client.DialContext(ctx, client.Options{HostPort: c.address, Logger: quiet{}})
+	if err != nil {
+		return fmt.Errorf("registering the namespace: %w", err)
+	}
+	defer connection.Close()
+	_, err = connection.WorkflowService().RegisterNamespace(ctx, &workflowservice.RegisterNamespaceRequest{
+		Namespace: Namespace, WorkflowExecutionRetentionPeriod: durationpb.New(c.options.Retention),
+	})
+	var there *serviceerror.NamespaceAlreadyExists
+	if err != nil && !errors.As(err, &there) {
+		return fmt.Errorf("registering the namespace: %w", err)
+	}
+	attributes := map[string]enumspb.IndexedValueType{}
+	for _, key := range wire.Attributes() {
+		attributes[key.GetName()] = key.GetValueType()
+	}
+	_, err = connection.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{Namespace: Namespace, SearchAttributes: attributes})
+	if err != nil {
+		return fmt.Errorf("registering search attributes: %w", err)
+	}
+	return nil
+}

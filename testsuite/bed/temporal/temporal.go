@@ -1,0 +1,194 @@
+// Package temporal runs a Temporal cluster as an installation has it: processes of temporal-server on PostgreSQL behind a
+// load balancer. The server is built from the Go module; nothing here links it.
+package temporal
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"text/template"
+	"time"
+
+	"fermata/testsuite/bed/host"
+	"fermata/testsuite/bed/postgres"
+)
+
+// Packages are what it needs of Debian besides PostgreSQL.
+func Packages() []string { return []string{"haproxy"} }
+
+// Namespace is the one that Fermata works in.
+const Namespace = "fermata"
+
+var (
+	//go:embed config.yaml
+	configText string
+	//go:embed dynamic.yaml
+	dynamicText string
+	//go:embed haproxy.cfg
+	balancerText string
+)
+
+// Options describe a cluster.
+type Options struct {
+	Folder    string // Holds configuration and logs; daemons must be able to enter it.
+	Database  *postgres.Server
+	Processes int           // How many; 0: two.
+	Retention time.Duration // Of closed histories; 0: 30 days.
+}
+
+// Cluster is a running one.
+type Cluster struct {
+	options   Options
+	programs  programs
+	ips       []string // One for each process.
+	processes []*host.Process
+	balancer  *host.Process
+	address   string
+}
+
+// Start builds the programs, makes the databases, starts all processes and the load balancer, and registers namespace and
+// search attributes.
+func Start(ctx context.Context, o Options) (*Cluster, error) {
+	if o.Processes == 0 {
+		o.Processes = 2
+	}
+	if o.Retention == 0 {
+		o.Retention = 30 * 24 * time.Hour
+	}
+	if err := host.Install(ctx, Packages()...); err != nil {
+		return nil, err
+	}
+	built, err := build(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c := &Cluster{options: o, programs: built}
+	if err := c.makeDatabases(ctx); err != nil {
+		return nil, err
+	}
+	if err := c.run(ctx); err != nil {
+		return nil, errors.Join(err, c.Stop())
+	}
+	if err := c.register(ctx); err != nil {
+		return nil, errors.Join(err, c.Stop())
+	}
+	return c, nil
+}
+
+// Address is the load balancer's, which leads to a process that lives.
+func (c *Cluster) Address() string { return c.address }
+
+// Frontends are the processes' own addresses.
+func (c *Cluster) Frontends() []string {
+	var all []string
+	for _, ip := range c.ips {
+		all = append(all, net.JoinHostPort(ip, "7233"))
+	}
+	return all
+}
+
+// Kill kills one process for good, as the loss of its machine does.
+func (c *Cluster) Kill(i int) { c.processes[i].Kill() }
+
+// Stop stops all processes and the load balancer.
+func (c *Cluster) Stop() error {
+	var all []error
+	if c.balancer != nil {
+		all = append(all, c.balancer.Stop())
+	}
+	for _, p := range c.processes {
+		all = append(all, p.Stop())
+	}
+	c.balancer, c.processes = nil, nil
+	return errors.Join(all...)
+}
+
+// Again starts what was stopped, at the addresses that it had, with the database that it had.
+func (c *Cluster) Again(ctx context.Context) error { return c.run(ctx) }
+
+// Move starts what was stopped, at the addresses that it had, with another database, into which a backup was restored.
+func (c *Cluster) Move(ctx context.Context, database *postgres.Server) error {
+	c.options.Database = database
+	return c.run(ctx)
+}
+
+func (c *Cluster) run(ctx context.Context) error {
+	if c.ips == nil {
+		if err := c.chooseAddresses(); err != nil {
+			return err
+		}
+	}
+	for i, ip := range c.ips {
+		p, err := c.startProcess(ctx, i, ip)
+		if err != nil {
+			return err
+		}
+		c.processes = append(c.processes, p)
+	}
+	config := filepath.Join(c.options.Folder, "haproxy.cfg")
+	if err := render(config, balancerText, map[string]any{"Address": c.address, "IPs": c.ips}); err != nil {
+		return err
+	}
+	var err error
+	c.balancer, err = host.Start(ctx, host.Daemon{
+		Name: "Temporal's load balancer", Args: []string{"haproxy", "-db", "-f", config}, Log: filepath.Join(c.options.Folder, "haproxy.log"),
+		Ready: func(ctx context.Context) error { return healthy(ctx, c.address) },
+	})
+	return err
+}
+
+func (c *Cluster) startProcess(ctx context.Context, i int, ip string) (*host.Process, error) {
+	config, dynamic := filepath.Join(c.options.Folder, fmt.Sprintf("temporal-%d.yaml", i)), filepath.Join(c.options.Folder, "dynamic.yaml")
+	if err := os.WriteFile(dynamic, []byte(dynamicText), 0o644); err != nil { //nolint:gosec // No secret.
+		return nil, fmt.Errorf("writing Temporal's settings: %w", err)
+	}
+	if err := render(config, configText, map[string]any{"IP": ip, "Dynamic": dynamic, "SQL": c.sql()}); err != nil {
+		return nil, err
+	}
+	return host.Start(ctx, host.Daemon{
+		Name: fmt.Sprintf("Temporal %d", i), Args: []string{c.programs.server, "--config-file", config, "--allow-no-auth", "start"},
+		Log: filepath.Join(c.options.Folder, fmt.Sprintf("temporal-%d.log", i)), Grace: 30 * time.Second,
+		Ready: func(ctx context.Context) error { return healthy(ctx, net.JoinHostPort(ip, "7233")) },
+	})
+}
+
+// sql is what all stores say of the database.
+func (c *Cluster) sql() string {
+	return fmt.Sprintf(`
+        pluginName: postgres12_pgx
+        connectAddr: %q
+        connectProtocol: tcp
+        user: %s
+        password: unused`, c.options.Database.Address(), postgres.User)
+}
+
+// chooseAddresses takes addresses on loopback that no other bed has: all processes of a cluster need the same ports.
+func (c *Cluster) chooseAddresses() error {
+	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("finding a port for Temporal: %w", err)
+	}
+	defer func() { _ = l.Close() }()
+	c.address = l.Addr().String()
+	port := l.Addr().(*net.TCPAddr).Port // Nobody else has it now: a good number for a network of our own.
+	for i := range c.options.Processes {
+		c.ips = append(c.ips, fmt.Sprintf("127.%d.%d.%d", 64+port/256%64, port%256, 10*(port/16384)+i+1))
+	}
+	return nil
+}
+
+func render(path, text string, data any) error {
+	var b bytes.Buffer
+	if err := template.Must(template.New(filepath.Base(path)).Parse(text)).Execute(&b, data); err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil { //nolint:gosec // No secret.
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	return nil
+}
