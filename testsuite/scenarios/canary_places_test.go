@@ -82,7 +82,7 @@ func (b *bench) inventory(t *testing.T) (vms []mo.VirtualMachine, tasks []mo.Tas
 	ctx := context.Background()
 	u, err := url.Parse(b.Estate.VCenter.URL())
 	require.NoError(t, err)
-	password, err := os.ReadFile(filepath.Join(b.folder, "secrets", "vcenter-password"))
+	password, err := os.ReadFile(filepath.Join(b.Folder, "secrets", "vcenter-password"))
 	require.NoError(t, err)
 	u.User = url.UserPassword(estate.VCenterUser, string(password))
 	c, err := govmomi.NewClient(ctx, u, true)
@@ -104,15 +104,15 @@ func (b *bench) inventory(t *testing.T) (vms []mo.VirtualMachine, tasks []mo.Tas
 func (p places) temporal(t *testing.T, b *bench, open func([]*commonpb.Payload) ([]*commonpb.Payload, error)) {
 	t.Helper()
 	ctx := t.Context()
-	runs, err := b.client.Temporal().ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{PageSize: 1000})
+	runs, err := b.Client.Temporal().ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{PageSize: 1000})
 	require.NoError(t, err)
 	require.NotEmpty(t, runs.GetExecutions())
 	for _, e := range runs.GetExecutions() {
 		name := "history of " + e.GetExecution().GetWorkflowId() + " " + e.GetExecution().GetRunId()
-		described, err := b.client.Temporal().DescribeWorkflowExecution(ctx, e.GetExecution().GetWorkflowId(), e.GetExecution().GetRunId())
+		described, err := b.Client.Temporal().DescribeWorkflowExecution(ctx, e.GetExecution().GetWorkflowId(), e.GetExecution().GetRunId())
 		require.NoError(t, err)
 		p.message(t, name+" (described)", described, open)
-		history := b.client.Temporal().GetWorkflowHistory(ctx, e.GetExecution().GetWorkflowId(), e.GetExecution().GetRunId(), false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+		history := b.Client.Temporal().GetWorkflowHistory(ctx, e.GetExecution().GetWorkflowId(), e.GetExecution().GetRunId(), false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 		var all bytes.Buffer
 		for history.HasNext() {
 			event, err := history.Next()

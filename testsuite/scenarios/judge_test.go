@@ -144,4 +144,4 @@ func (b *bench) ask(t *testing.T, path string) (status int, body string) {
 	return response.StatusCode, string(data)
 }
 
-func (b *bench) secret(name string) string { return b.folder + "/secrets/" + name }
+func (b *bench) secret(name string) string { return b.Folder + "/secrets/" + name }

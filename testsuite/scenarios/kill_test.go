@@ -14,6 +14,7 @@ import (
 	"fermata/activities/record"
 	"fermata/sandbox"
 	"fermata/starter"
+	"fermata/testsuite/stage"
 )
 
 // roleVariable makes the test binary be the sandbox: a process of its own that can be killed.
@@ -71,7 +72,7 @@ func TestKilledThreeTimesARunEndsAsUndisturbed(t *testing.T) {
 	undisturbed := setup(t)
 	undisturbed.provision(t)
 	want := undisturbed.snapshot(t)
-	killed := start(t, sandbox.Options{Folder: folder, WithoutUI: true, Log: logger(t)})
+	killed := start(t, sandbox.Options{Folder: folder, WithoutUI: true, Log: stage.Logger(t)})
 	require.Eventually(t, func() bool { return len(killed.servers(t)) == 1 && strings.HasSuffix(killed.servers(t)[0], "UP") }, time.Minute, 100*time.Millisecond)
 	got := killed.snapshot(t)
 	require.Equal(t, want.Machines, got.Machines)
@@ -86,7 +87,7 @@ func TestKilledThreeTimesARunEndsAsUndisturbed(t *testing.T) {
 		}
 	}
 	require.Equal(t, 1, resolved)
-	out, err := killed.client.Records(t.Context(), record.FindInput{Owner: "server/web-01"}, true)
+	out, err := killed.Client.Records(t.Context(), record.FindInput{Owner: "server/web-01"}, true)
 	require.NoError(t, err)
 	require.Len(t, out.Entries, 1)
 }

@@ -3,6 +3,7 @@ package scenarios
 import (
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,16 +18,17 @@ import (
 	"fermata/sandbox/estate"
 	"fermata/sandbox/estate/faults"
 	"fermata/spec"
+	"fermata/testsuite/stage"
 	"fermata/wire"
 )
 
 // provision carries the example to its end.
 func (b *bench) provision(t *testing.T, change ...func(*spec.Server)) (client.Started, wire.Progress) {
 	t.Helper()
-	r, err := client.Provision(webServer(t, change...))
-	started := b.begin(t, r, err)
-	b.approve(t, started)
-	p := b.until(t, started, "an end", ended)
+	r, err := client.Provision(stage.WebServer(t, change...))
+	started := b.Begin(t, r, err)
+	b.Approve(t, started)
+	p := b.Until(t, started, "an end", stage.Ended)
 	require.Equal(t, wire.Done, p.Outcome, p.Reason)
 	return started, p
 }
@@ -42,15 +44,20 @@ func TestAServerIsProvisionedAndDecommissioned(t *testing.T) {
 	b.judgeProvisioned(t, started, p)
 
 	decommission, err := client.Decommission("web-01", nil)
-	leaving := b.begin(t, decommission, err)
-	b.approve(t, leaving)
-	p = b.until(t, leaving, "the grace period", func(p wire.Progress) bool { return p.Phase == wire.Grace })
+	leaving := b.Begin(t, decommission, err)
+	b.Approve(t, leaving)
+	p = b.Until(t, leaving, "the grace period", stage.In(wire.Grace))
 	status, _ = b.ask(t, "/healthz")
 	require.Equal(t, http.StatusServiceUnavailable, status, "out of service")
 	require.Contains(t, strings.Join(b.machines(t), "\n"), "web-01-retired poweredOff")
+	require.Eventually(t, func() bool {
+		runs, err := b.Client.List(t.Context(), client.Filter{Run: leaving.Run})
+		require.NoError(t, err)
+		return len(runs) == 1 && slices.Equal(runs[0].WaitingFor, []string{"grace"})
+	}, 10*time.Second, 50*time.Millisecond, "a list shows what the run waits for")
 
-	b.decide(t, client.Decision{WorkflowID: leaving.WorkflowID, Command: decision.Restore}, b.requester)
-	p = b.until(t, leaving, "an end", ended)
+	b.Decide(t, client.Decision{WorkflowID: leaving.WorkflowID, Command: decision.Restore}, b.Requester)
+	p = b.Until(t, leaving, "an end", stage.Ended)
 	require.Equal(t, wire.Restored, p.Outcome, "%s %v", p.Reason, p.LeftBehind)
 	require.Empty(t, p.LeftBehind)
 	require.Eventually(t, func() bool {
@@ -59,11 +66,11 @@ func TestAServerIsProvisionedAndDecommissioned(t *testing.T) {
 	}, 30*time.Second, 100*time.Millisecond)
 
 	again, err := client.Decommission("web-01", nil)
-	last := b.begin(t, again, err)
-	b.approve(t, last)
-	b.until(t, last, "the grace period", func(p wire.Progress) bool { return p.Phase == wire.Grace })
-	b.decide(t, client.Decision{WorkflowID: last.WorkflowID, Command: decision.Purge}, b.approver)
-	p = b.until(t, last, "an end", ended)
+	last := b.Begin(t, again, err)
+	b.Approve(t, last)
+	b.Until(t, last, "the grace period", stage.In(wire.Grace))
+	b.Decide(t, client.Decision{WorkflowID: last.WorkflowID, Command: decision.Purge}, b.Approver)
+	p = b.Until(t, last, "an end", stage.Ended)
 	require.Equal(t, wire.Done, p.Outcome, p.Reason)
 	after := b.snapshot(t)
 	require.Equal(t, before, after, "nothing of it is left")
@@ -84,7 +91,7 @@ func (b *bench) judgeProvisioned(t *testing.T, started client.Started, p wire.Pr
 	require.Equal(t, "resolved", tickets[0].Status)
 	require.Contains(t, tickets[0].Fields["Fermata Key"], started.Run)
 
-	out, err := b.client.Records(t.Context(), record.FindInput{Owner: "server/web-01"}, true)
+	out, err := b.Client.Records(t.Context(), record.FindInput{Owner: "server/web-01"}, true)
 	require.NoError(t, err)
 	require.Len(t, out.Entries, 1)
 	require.Equal(t, 1, out.Verified)
@@ -133,16 +140,16 @@ func TestAFailedStepIsHeldAndUndoTakesEverythingBack(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	before := b.snapshot(t)
-	r, err := client.Provision(webServer(t, func(s *spec.Server) { s.Spec.Application.Package.Version = "9.9.9" }))
-	started := b.begin(t, r, err)
-	b.approve(t, started)
-	p := b.until(t, started, "a held step", func(p wire.Progress) bool { return p.Phase == wire.Held })
+	r, err := client.Provision(stage.WebServer(t, func(s *spec.Server) { s.Spec.Application.Package.Version = "9.9.9" }))
+	started := b.Begin(t, r, err)
+	b.Approve(t, started)
+	p := b.Until(t, started, "a held step", stage.In(wire.Held))
 	gate, open := p.Gate(decision.Retry, "application")
 	require.True(t, open)
 	require.Contains(t, gate.Why, "9.9.9")
 
-	b.decide(t, client.Decision{WorkflowID: started.WorkflowID, Command: decision.Retry, Step: "application"}, b.requester)
-	b.until(t, started, "held again", func(p wire.Progress) bool {
+	b.Decide(t, client.Decision{WorkflowID: started.WorkflowID, Command: decision.Retry, Step: "application"}, b.Requester)
+	b.Until(t, started, "held again", func(p wire.Progress) bool {
 		for _, s := range p.Steps {
 			if s.ID == "application" && s.Tries == 2 && s.State == wire.StepHeld {
 				return p.Phase == wire.Held
@@ -151,8 +158,8 @@ func TestAFailedStepIsHeldAndUndoTakesEverythingBack(t *testing.T) {
 		return false
 	})
 
-	b.decide(t, client.Decision{WorkflowID: started.WorkflowID, Command: decision.Undo, Reason: "wrong version"}, b.requester)
-	p = b.until(t, started, "an end", ended)
+	b.Decide(t, client.Decision{WorkflowID: started.WorkflowID, Command: decision.Undo, Reason: "wrong version"}, b.Requester)
+	p = b.Until(t, started, "an end", stage.Ended)
 	require.Equal(t, wire.Undone, p.Outcome)
 	require.Empty(t, p.LeftBehind)
 	require.Equal(t, before, b.snapshot(t))
@@ -162,30 +169,30 @@ func TestAFailedStepIsHeldAndUndoTakesEverythingBack(t *testing.T) {
 func TestDecisionsThatDoNotCount(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	r, err := client.Provision(webServer(t))
-	started := b.begin(t, r, err)
-	p := b.until(t, started, "waiting", func(p wire.Progress) bool { return p.Phase == wire.Waiting })
+	r, err := client.Provision(stage.WebServer(t))
+	started := b.Begin(t, r, err)
+	p := b.Until(t, started, "waiting", stage.In(wire.Waiting))
 
-	own, err := b.client.Decide(t.Context(), client.Decision{WorkflowID: started.WorkflowID, Command: decision.Approve, Hash: p.Preview.Hash}, b.requester)
+	own, err := b.Client.Decide(t.Context(), client.Decision{WorkflowID: started.WorkflowID, Command: decision.Approve, Hash: p.Preview.Hash}, b.Requester)
 	require.NoError(t, err)
 	require.False(t, own.Accepted, "four eyes")
 	require.Contains(t, own.Reason, "somebody else")
 
-	other, err := b.client.Decide(t.Context(), client.Decision{WorkflowID: started.WorkflowID, Command: decision.Approve, Hash: "sha256:" + strings.Repeat("0", 64)}, b.approver)
+	other, err := b.Client.Decide(t.Context(), client.Decision{WorkflowID: started.WorkflowID, Command: decision.Approve, Hash: "sha256:" + strings.Repeat("0", 64)}, b.Approver)
 	require.NoError(t, err)
 	require.False(t, other.Accepted, "another plan's hash")
 
-	forged, err := b.client.Decide(t.Context(), client.Decision{WorkflowID: started.WorkflowID, Command: decision.Approve, Hash: p.Preview.Hash},
-		client.Person{Name: sandbox.Approver, Signer: b.requester.Signer})
+	forged, err := b.Client.Decide(t.Context(), client.Decision{WorkflowID: started.WorkflowID, Command: decision.Approve, Hash: p.Preview.Hash},
+		client.Person{Name: sandbox.Approver, Signer: b.Requester.Signer})
 	require.NoError(t, err)
 	require.False(t, forged.Accepted, "somebody else's key")
 
-	_, err = b.client.Start(t.Context(), r, b.approver)
+	_, err = b.Client.Start(t.Context(), r, b.Approver)
 	require.True(t, fault.Is(err, fault.Conflict), "the target is busy: %v", err)
 	require.ErrorContains(t, err, sandbox.Requester)
 
-	b.decide(t, client.Decision{WorkflowID: started.WorkflowID, Command: decision.Reject, Reason: "not this week"}, b.approver)
-	p = b.until(t, started, "an end", ended)
+	b.Decide(t, client.Decision{WorkflowID: started.WorkflowID, Command: decision.Reject, Reason: "not this week"}, b.Approver)
+	p = b.Until(t, started, "an end", stage.Ended)
 	require.Equal(t, wire.Denied, p.Outcome)
 	require.Len(t, p.Decisions, 5, "the start, three refusals and the rejection are all recorded")
 	require.Empty(t, b.machinesNamed(t, "web-01"), "nothing was done")
@@ -194,13 +201,13 @@ func TestDecisionsThatDoNotCount(t *testing.T) {
 func TestPlanRefusesWhatCannotBe(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	r, err := client.Provision(webServer(t, func(s *spec.Server) {
+	r, err := client.Provision(stage.WebServer(t, func(s *spec.Server) {
 		s.Spec.Compute.Template = "debian-13"
 		s.Spec.LoadBalancer.Backend = "wep"
 		s.Spec.OS.Files[1].Secret = "secret://file/not-there"
 	}))
 	require.NoError(t, err)
-	preview, err := b.client.Plan(t.Context(), r)
+	preview, err := b.Client.Plan(t.Context(), r)
 	require.NoError(t, err)
 	text := ""
 	for _, o := range preview.Problems() {
