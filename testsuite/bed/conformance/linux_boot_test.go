@@ -33,8 +33,8 @@ func (e *estate) waitsForTheFirstBoot(t *testing.T) {
 	require.Equal(t, fault.Unavailable, fault.KindOf(err), "%v: %s", err, d.root(t, "cloud-init status --long || true"))
 	require.ErrorContains(t, err, "waiting for the first boot of fresh")
 
-	reached := make(chan error, 1)
-	go func() { reached <- d.Access(t).Reach(t.Context(), d.Host(), &operation.Memory{}) }()
+	patient, reached := d.Access(t), make(chan error, 1)
+	go func() { reached <- patient.Reach(t.Context(), d.Host(), &operation.Memory{}) }()
 	require.NoError(t, e.until(func() error { _, err := d.Root(t, "pgrep -f 'cloud-init status --wait'"); return err }))
 	select {
 	case err := <-reached:

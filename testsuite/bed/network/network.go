@@ -89,7 +89,7 @@ func (n *Network) Join(ctx context.Context, a, b End) error {
 func (n *Network) Bridge(ctx context.Context, at End) error {
 	whole := n.Namespace(at.Namespace)
 	number := ports.Add(1)
-	mac := fmt.Sprintf("02:be:d0:00:%02x:%02x", byte(number>>8), byte(number))
+	mac := fmt.Sprintf("02:be:d0:00:%02x:%02x", number>>8&0xff, number&0xff)
 	if err := ip(ctx, "-n", whole, "link", "add", "name", at.Device, "address", mac, "type", "bridge"); err != nil {
 		return fmt.Errorf("making bridge %q: %w", at.Device, err)
 	}

@@ -122,7 +122,7 @@ func (b bench) system() ticketingtest.System {
 			b.ask(t, "ticket", map[string]any{"Queue": queue, "Subject": subject, "CustomFields": fields}, &made)
 			return made.ID
 		},
-		Touch: b.comment,
+		Touch:    b.comment,
 		LoseNext: b.front.faults.LoseNext, FailNext: b.front.faults.FailNext,
 		Down: func(t *testing.T) { t.Helper(); b.front.server.Close() },
 	}

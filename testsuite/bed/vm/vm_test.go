@@ -27,8 +27,12 @@ func TestServerWithSystemd(t *testing.T) {
 		name string
 		test func(*bench, *testing.T)
 	}{
-		{"its first boot is waited for", (*bench).reached}, {"its data disk", (*bench).disk}, {"its settings", (*bench).settings},
-		{"its application", (*bench).application}, {"an application that does not start", (*bench).broken}, {"a service that dies again and again", (*bench).dying},
+		{"its first boot is waited for", (*bench).reached},
+		{"its data disk", (*bench).disk},
+		{"its settings", (*bench).settings},
+		{"its application", (*bench).application},
+		{"an application that does not start", (*bench).broken},
+		{"a service that dies again and again", (*bench).dying},
 	} {
 		if !t.Run(step.name, func(t *testing.T) { step.test(b, t) }) {
 			return // The others stand on it.

@@ -55,9 +55,14 @@ func checkSystems(t *testing.T, s *set) []execution {
 	t.Helper()
 	s.faults[estate.Tickets].SetDown(true)
 	found, err := s.Client.Check(t.Context(), []wire.SystemRef{
-		{Name: "vcenter", Capability: "compute"}, {Name: "guests", Capability: "guest"}, {Name: "edge", Capability: "firewall"},
-		{Name: "balancer", Capability: "loadbalancer"}, {Name: "tickets", Capability: "ticketing"}, {Name: "web", Capability: "probe"},
-		{Name: "records", Capability: "record"}, {Name: "elsewhere", Capability: "compute", Site: "berlin"},
+		{Name: "vcenter", Capability: "compute"},
+		{Name: "guests", Capability: "guest"},
+		{Name: "edge", Capability: "firewall"},
+		{Name: "balancer", Capability: "loadbalancer"},
+		{Name: "tickets", Capability: "ticketing"},
+		{Name: "web", Capability: "probe"},
+		{Name: "records", Capability: "record"},
+		{Name: "elsewhere", Capability: "compute", Site: "berlin"},
 	})
 	require.NoError(t, err)
 	require.Len(t, found, 8)
