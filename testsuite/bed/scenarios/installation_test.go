@@ -1,0 +1,143 @@
+package scenarios
+
+import (
+	"bytes"
+	"crypto/rand"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"text/template"
+
+	"github.com/stretchr/testify/require"
+
+	"fermata/client"
+	"fermata/decision"
+	"fermata/encryption"
+	"fermata/testsuite/bed/edge"
+	"fermata/testsuite/bed/host"
+	"fermata/testsuite/bed/machine"
+)
+
+// namespace is Temporal's.
+const namespace = "fermata"
+
+// description is the installation as its administrator writes it down.
+const description = `apiVersion: fermata/v1
+kind: Installation
+metadata: {name: bed}
+spec:
+  temporal: {address: "{{ .Temporal }}", namespace: ` + namespace + `}
+  encryption: {active: bed-1, keys: [{id: bed-1, secret: "secret://file/payload-key"}]}
+  decisions: {allowedSigners: allowed_signers}
+  secrets: {file: {folder: secrets}}
+  records: {folder: records}
+  systems:
+    - name: vcenter
+      type: vsphere
+      config:
+        {url: "{{ .VCenter }}", username: ` + administrator + `, password: "secret://file/vcenter-password", caFile: "{{ .CAFile }}", wait: {address: 3m, shutdown: 10s}}
+    - name: guests
+      type: linux
+      config: {key: "secret://file/worker-key", firstBoot: 20s, jump: {{ .Jump }} }
+    - name: edge
+      type: nftables
+      config:
+        ssh: {address: "{{ .Edge }}", user: ` + machine.User + `, key: "secret://file/worker-key", hostKeys: ["{{ .EdgeKey }}"], jump: {{ .Jump }} }
+        sudo: true
+    - name: balancer
+      type: haproxy
+      config:
+        ssh: {address: "{{ .Balancer }}", user: ` + machine.User + `, key: "secret://file/worker-key", hostKeys: ["{{ .BalancerKey }}"], jump: {{ .Jump }} }
+        socket: "{{ .Socket }}"
+        sudo: true
+        checkInterval: 500ms
+    - name: tickets
+      type: requesttracker
+      config: {url: "{{ .Tickets }}", token: "secret://file/tickets-token", queue: Changes}
+    - name: web
+      type: http
+      config: {jump: {{ .Jump }} }
+`
+
+// installation is a folder as a worker's machine has it: description, secrets, who may sign, records.
+type installation struct {
+	folder, config      string
+	requester, approver client.Person
+}
+
+// prepare makes the folder with its secrets, and returns the worker's public key.
+func prepare(t *testing.T) (i *installation, key string) {
+	t.Helper()
+	i = &installation{folder: host.Folder(t)}
+	for _, name := range []string{"secrets", "records"} {
+		require.NoError(t, os.Mkdir(i.path(name), 0o700))
+	}
+	payload, err := encryption.GenerateKey("bed-1")
+	require.NoError(t, err)
+	private, key, err := machine.NewKey()
+	require.NoError(t, err)
+	for name, text := range map[string]string{
+		"payload-key": payload.Encode(), "worker-key": string(private), "vcenter-password": rand.Text(), "web-01-session-key": rand.Text(),
+	} {
+		i.keep(t, name, text)
+	}
+	i.invent(t)
+	return i, key
+}
+
+// invent makes the two people.
+func (i *installation) invent(t *testing.T) {
+	t.Helper()
+	var signers strings.Builder
+	for name, person := range map[string]*client.Person{"alice@example.net": &i.requester, "bob@example.net": &i.approver} {
+		private, public, err := machine.NewKey()
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(i.path(name), private, 0o600))
+		signer, err := decision.SignerFromFile(i.path(name), nil)
+		require.NoError(t, err)
+		*person = client.Person{Name: name, Signer: signer}
+		fmt.Fprintf(&signers, "%s namespaces=\"decision@fermata\" %s\n", name, public)
+	}
+	require.NoError(t, os.WriteFile(i.path("allowed_signers"), []byte(signers.String()), 0o600))
+}
+
+// describe writes the description of what runs.
+func (i *installation) describe(t *testing.T, temporal string, e *estate) {
+	t.Helper()
+	token, err := e.tracker.Token("fermata")
+	require.NoError(t, err)
+	i.keep(t, "tickets-token", token)
+	var b bytes.Buffer
+	require.NoError(t, template.Must(template.New("").Parse(description)).Execute(&b, map[string]any{
+		"Temporal": temporal, "VCenter": "https://" + e.cable.Address() + "/sdk", "CAFile": e.vcenter.CAFile(),
+		"Edge": e.edge.SSH(), "EdgeKey": e.edge.HostKey(), "Tickets": e.tracker.URL(),
+		"Balancer": e.balancer.SSH(), "BalancerKey": e.balancer.HostKey(), "Socket": e.balancer.SocketAddress(edge.AdminPort),
+		"Jump": fmt.Sprintf(`{address: %q, user: %s, hostKeys: [%q], key: "secret://file/worker-key"}`, e.login.Address(), machine.User, e.bastion.HostKey()),
+	}))
+	i.config = i.path("fermata.yaml")
+	require.NoError(t, os.WriteFile(i.config, b.Bytes(), 0o600))
+}
+
+func (i *installation) path(name string) string { return filepath.Join(i.folder, name) }
+
+func (i *installation) keep(t *testing.T, name, text string) {
+	t.Helper()
+	require.NoError(t, os.WriteFile(filepath.Join(i.folder, "secrets", name), []byte(text), 0o600))
+}
+
+func (i *installation) secret(t *testing.T, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(i.folder, "secrets", name))
+	require.NoError(t, err)
+	return string(data)
+}
+
+func hostOf(t *testing.T, address string) string {
+	t.Helper()
+	u, err := url.Parse(address)
+	require.NoError(t, err)
+	return u.Host
+}
