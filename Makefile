@@ -8,8 +8,11 @@ LDFLAGS := -s -w
 GO ?= go
 
 # Packages that link the embedded Temporal server: their first build takes minutes, so they are kept apart.
-HEAVY := ./sandbox ./sandbox/embedded ./cmd/fermata-sandbox ./testsuite/scenarios
+HEAVY := ./sandbox ./sandbox/embedded ./cmd/fermata-sandbox ./testsuite/cli ./testsuite/crash ./testsuite/judge ./testsuite/replay/recorder \
+	./testsuite/scenarios ./testsuite/stage ./testsuite/upgrade ./testsuite/bed/scenarios
 LIGHT = $(shell $(GO) list ./... | grep -v -x $(foreach p,$(HEAVY),-e fermata/$(p:./%=%)))
+# The test bed needs root on Debian: it is linted with the rest and tested apart.
+BED := ./testsuite/bed/...
 
 .PHONY: help
 help: ## list the targets
@@ -30,11 +33,37 @@ sandbox: build ## start the sandbox and stay until Ctrl-C
 
 .PHONY: test
 test: ## all tests: no root, no network but modules and loopback
-	$(GO) test -count=1 -ldflags '$(LDFLAGS)' $(LIGHT)
-	$(GO) test -count=1 -ldflags '$(LDFLAGS)' -timeout 20m ./testsuite/scenarios
+	$(GO) test -count=1 -ldflags '$(LDFLAGS)' $(filter-out fermata/$(BED:./%...=%)%,$(LIGHT))
+	$(GO) test -count=1 -vet=off -ldflags '$(LDFLAGS)' -p 1 -timeout 20m ./testsuite/scenarios ./testsuite/cli ./testsuite/crash ./testsuite/upgrade ./testsuite/judge
+	@# The recorder must go on compiling; it records only when it is asked to.
+	$(GO) test -vet=off -ldflags '$(LDFLAGS)' -run '^$$' ./testsuite/replay/recorder
+
+.PHONY: record
+record: ## record the histories that are missing (FERMATA_RECORD names stories, FERMATA_RECORD_INTO another folder)
+	$(GO) test -count=1 -v -vet=off -ldflags '$(LDFLAGS)' -parallel 8 -timeout 20m ./testsuite/replay/recorder
+
+.PHONY: crash
+crash: ## kill processes at every step in every way, and at random moments: takes long
+	$(GO) test -count=1 -v -vet=off -tags long -ldflags '$(LDFLAGS)' -timeout 3h ./testsuite/crash
+
+.PHONY: bed
+bed: ## test on real daemons in network namespaces: root on Debian, installs packages
+	@echo "Building the test bed. What it prepares is kept in FERMATA_BED_CACHE, by default in the user's cache folder."
+	@$(GO) test -vet=off -ldflags '$(LDFLAGS)' -run '^$$' $(BED) > /dev/null || $(GO) test -vet=off -ldflags '$(LDFLAGS)' -run '^$$' $(BED)
+	@set -o pipefail; $(GO) test -count=1 -p 2 -parallel 4 -v -vet=off -ldflags '$(LDFLAGS)' -timeout 20m $(BED) | grep --line-buffered -v -e '^=== ' -e '^    --- PASS'
+
+.PHONY: bed-vm
+bed-vm: ## test on a whole Debian with systemd in qemu: root on Debian, some minutes
+	$(GO) test -count=1 -v -vet=off -tags vm -timeout 40m ./testsuite/bed/vm
+
+# With CI=true the bed runs wherever it is, and fails where it cannot.
+.PHONY: ci-bed
+ci-bed:
+	@if [ "$$CI" = true ] || { [ "$$(id -u)" = 0 ] && [ -e /etc/debian_version ]; }; then $(MAKE) bed; \
+	else echo "The test bed was left out: it needs root on Debian (make bed)."; fi
 
 .PHONY: ci
-ci: lint build test ## lint, build and test: what CI runs
+ci: lint build test ci-bed ## lint, build and test, also on real daemons: what CI runs
 
 .PHONY: tools
 tools: bin/tools/golangci-lint ## build linters into bin/tools (about 4 minutes the first time)
