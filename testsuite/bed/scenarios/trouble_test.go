@@ -96,7 +96,8 @@ func (b *story) mended(t *testing.T) {
 	gate, open := p.Gate(decision.Retry, "reach")
 	require.True(t, open, "%+v", p.Gates)
 	t.Logf("it is held because: %s", gate.Why)
-	require.Contains(t, gate.Why, s.name)
+	// Whether its last attempt found no sshd, or died with the worker that was killed meanwhile, is a matter of moments.
+	require.Regexp(t, `^log in to the guest: (.*`+s.name+`|the step did not finish in time)`, gate.Why)
 	for _, args := range [][]string{{"rm", noSSH}, {"/etc/init.d/ssh", "start"}} {
 		_, err := b.estate.guest(t, s.name).Run(t.Context(), "", args...)
 		require.NoError(t, err)
