@@ -50,7 +50,7 @@ crash: ## kill processes at every step in every way, and at random moments: take
 bed: ## test on real daemons in network namespaces: root on Debian, installs packages
 	@echo "Building the test bed. What it prepares is kept in FERMATA_BED_CACHE, by default in the user's cache folder."
 	@$(GO) test -vet=off -ldflags '$(LDFLAGS)' -run '^$$' $(BED) > /dev/null || $(GO) test -vet=off -ldflags '$(LDFLAGS)' -run '^$$' $(BED)
-	@set -o pipefail; $(GO) test -count=1 -p 2 -parallel 4 -v -vet=off -ldflags '$(LDFLAGS)' -timeout 20m $(BED) | grep --line-buffered -v -e '^=== ' -e '^    --- PASS'
+	@set -o pipefail; $(GO) test -count=1 -p 1 -parallel 4 -v -vet=off -ldflags '$(LDFLAGS)' -timeout 20m $(BED) | grep --line-buffered -v -e '^=== ' -e '^    --- PASS'
 
 .PHONY: bed-vm
 bed-vm: ## test on a whole Debian with systemd in qemu: root on Debian, some minutes

@@ -144,7 +144,11 @@ func (n *Network) up(ctx context.Context, end End) error {
 
 // AddAddress gives a device an address, at once usable; that it has it already is no error.
 func (n *Network) AddAddress(ctx context.Context, namespace, device string, address netip.Prefix) error {
-	return ip(ctx, "-n", n.Namespace(namespace), "address", "replace", address.String(), "dev", device)
+	args := []string{"-n", n.Namespace(namespace), "address", "replace", address.String(), "dev", device}
+	if address.Addr().Is6() {
+		args = append(args, "nodad") // Else it is tentative until the kernel comes to it, also on loopback.
+	}
+	return ip(ctx, args...)
 }
 
 // RemoveAddress takes an address away.
