@@ -22,8 +22,12 @@ import (
 const (
 	lookEvery = 10 * time.Minute // How often a reservation looks whether its run still goes on.
 	looks     = 200              // After so many looks it continues as new, long before its history is long.
-	attempts  = 5                // How often a reservation is tried that a terminated run of the same owner left behind.
+	attempts  = 5                // How often a reservation is tried that an earlier run of the same owner left behind, a second apart.
+	later     = 24               // And how often then, five seconds apart.
 )
+
+// changeLater lets runs that an older build held after the first attempts stay as they are.
+const changeLater = "reservation-later"
 
 // Register names the workflow and its function.
 func Register(register func(name string, workflow any)) {
@@ -63,7 +67,14 @@ func HoldReservation(ctx workflow.Context, in wire.Reservation) error {
 // Take reserves what has this id for the run of op, in whose workflow ctx is. Taking it again is no error. Conflict, for
 // good: it is reserved for another owner; the text names it.
 func Take(ctx workflow.Context, id string, op operation.Op) error {
-	for range attempts {
+	for n := range attempts + later {
+		pause := time.Second
+		if n >= attempts {
+			pause = 5 * time.Second
+		}
+		if n == attempts && workflow.GetVersion(ctx, changeLater, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+			break
+		}
 		err := begin(ctx, id, op)
 		if !temporal.IsWorkflowExecutionAlreadyStartedError(err) {
 			return err
@@ -77,12 +88,13 @@ func Take(ctx workflow.Context, id string, op operation.Op) error {
 		case holder.Open && holder.Target != op.Owner:
 			return conflict(Taken(id, holder))
 		case holder.Open:
-			// Only one run at a time works for an owner, so the run that left this behind was terminated.
+			// Only one run at a time works for an owner, so the run that left this behind was terminated, or it freed this as
+			// it ended. That is heard late where a worker dies with the news: Temporal gives it to another after 10 seconds.
 			if err := free(ctx, id, holder.Run); err != nil {
 				return err
 			}
 		}
-		if err := workflow.Sleep(ctx, time.Second); err != nil {
+		if err := workflow.Sleep(ctx, pause); err != nil {
 			return err
 		}
 	}

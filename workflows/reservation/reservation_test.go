@@ -119,3 +119,32 @@ func TestTake(t *testing.T) {
 		})
 	}
 }
+
+// The worker that hears of the end may die with the news: what an earlier run of the owner left is waited for, a while.
+func TestTakeWaitsForAReservationThatHearsLate(t *testing.T) {
+	t.Parallel()
+	for name, x := range map[string]struct {
+		hears time.Duration
+		wrong string
+	}{"late": {40 * time.Second, ""}, "never": {time.Hour, "is being freed"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var suite testsuite.WorkflowTestSuite
+			env := suite.NewTestWorkflowEnvironment()
+			holder := executions.Execution{Open: true, Target: "server/web-01", Run: "01A"}
+			executions.NewActivities(found{id: holder}).Register(func(name string, f any) {
+				env.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name})
+			})
+			env.RegisterWorkflowWithOptions(func(ctx workflow.Context, _ wire.Reservation) error {
+				return workflow.Sleep(ctx, x.hears)
+			}, workflow.RegisterOptions{Name: wire.HoldReservation})
+			env.RegisterWorkflowWithOptions(taking(op("01A", "server/web-01"), op("01B", "server/web-01")), workflow.RegisterOptions{Name: "taking"})
+			env.ExecuteWorkflow("taking")
+			if x.wrong == "" {
+				require.NoError(t, env.GetWorkflowError())
+				return
+			}
+			require.ErrorContains(t, env.GetWorkflowError(), x.wrong)
+		})
+	}
+}
