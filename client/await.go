@@ -6,8 +6,6 @@ import (
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
-	taskqueuepb "go.temporal.io/api/taskqueue/v1"
-	"go.temporal.io/api/workflowservice/v1"
 	temporal "go.temporal.io/sdk/client"
 
 	"fermata/activities/fault"
@@ -20,8 +18,6 @@ const (
 	// looksInVain is how often nobody is there before that is believed: Temporal forgets at its restart who polls, and
 	// workers come back within ten seconds.
 	looksInVain = 4
-	// pollsWithin is how long ago a worker that lives may have asked for work: a poll lasts a minute.
-	pollsWithin = 70 * time.Second
 )
 
 // await waits for the answer of a workflow that only reads. Where no worker is there to give it, it says so and ends the
@@ -56,16 +52,6 @@ var unattended = fmt.Sprintf("no worker serves queue %s: start one with fermata-
 
 // attended reports whether a worker serves workflows. Where that cannot be found out, the answer is still waited for.
 func (c *Client) attended(ctx context.Context) bool {
-	out, err := c.temporal.WorkflowService().DescribeTaskQueue(ctx, &workflowservice.DescribeTaskQueueRequest{
-		Namespace: c.namespace, TaskQueue: &taskqueuepb.TaskQueue{Name: wire.Queue}, TaskQueueType: enumspb.TASK_QUEUE_TYPE_WORKFLOW,
-	})
-	if err != nil {
-		return true
-	}
-	for _, poller := range out.GetPollers() {
-		if time.Since(poller.GetLastAccessTime().AsTime()) < pollsWithin {
-			return true
-		}
-	}
-	return false
+	polled, err := Polled(ctx, c.temporal, c.namespace, wire.Queue, enumspb.TASK_QUEUE_TYPE_WORKFLOW)
+	return err != nil || polled
 }

@@ -3,19 +3,17 @@ package worker
 import (
 	"context"
 	"errors"
-	"time"
 
 	"go.temporal.io/api/common/v1"
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
-	taskqueuepb "go.temporal.io/api/taskqueue/v1"
-	"go.temporal.io/api/workflowservice/v1"
 	temporal "go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
 
 	"fermata/activities/executions"
 	"fermata/activities/fault"
 	"fermata/activities/operation"
+	"fermata/client"
 	"fermata/wire"
 )
 
@@ -27,18 +25,11 @@ type asked struct {
 
 // Polled reports whether a worker polled the activity queue in the last minute.
 func (a asked) Polled(ctx context.Context, queue string) (bool, error) {
-	out, err := a.temporal.WorkflowService().DescribeTaskQueue(ctx, &workflowservice.DescribeTaskQueueRequest{
-		Namespace: a.namespace, TaskQueue: &taskqueuepb.TaskQueue{Name: queue}, TaskQueueType: enums.TASK_QUEUE_TYPE_ACTIVITY,
-	})
+	polled, err := client.Polled(ctx, a.temporal, a.namespace, queue, enums.TASK_QUEUE_TYPE_ACTIVITY)
 	if err != nil {
 		return false, fault.Wrap(fault.Unavailable, err, "asking who polls "+queue)
 	}
-	for _, poller := range out.GetPollers() {
-		if time.Since(poller.GetLastAccessTime().AsTime()) < time.Minute+10*time.Second {
-			return true, nil
-		}
-	}
-	return false, nil
+	return polled, nil
 }
 
 // Find returns the latest execution of the workflow id.
