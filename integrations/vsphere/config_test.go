@@ -13,6 +13,7 @@ import (
 
 	"fermata/activities/fault"
 	"fermata/integrations/vsphere"
+	"fermata/sandbox/estate/vcenter/vcentertest"
 
 	"github.com/stretchr/testify/require"
 )
@@ -61,7 +62,7 @@ func TestCertificate(t *testing.T) {
 	t.Parallel()
 	site := start(t, t.TempDir(), new(atomic.Int32))
 	byCA := config(site)
-	require.NoError(t, open(t, byCA).Check(t.Context()))
+	require.NoError(t, vcentertest.Open(t, byCA).Check(t.Context()))
 
 	text, err := os.ReadFile(site.CAFile())
 	require.NoError(t, err)
@@ -69,14 +70,14 @@ func TestCertificate(t *testing.T) {
 	sum := sha256.Sum256(block.Bytes)
 	pinned := byCA
 	pinned.CAFile, pinned.Thumbprint = "", strings.ToUpper(hex.EncodeToString(sum[:]))
-	require.NoError(t, open(t, pinned).Check(t.Context()))
+	require.NoError(t, vcentertest.Open(t, pinned).Check(t.Context()))
 
 	system := byCA
 	system.CAFile = ""
 	wrong := pinned
 	wrong.Thumbprint = strings.Repeat("00", 32)
 	for _, c := range []vsphere.Config{system, wrong} {
-		err := open(t, c).Check(t.Context())
+		err := vcentertest.Open(t, c).Check(t.Context())
 		require.Equal(t, fault.Unauthorized, fault.KindOf(err), "%v", err)
 		require.ErrorContains(t, err, "its certificate is not trusted")
 	}

@@ -11,10 +11,10 @@ import (
 	"fermata/activities/compute/computetest"
 	"fermata/activities/fault"
 	"fermata/activities/operation"
-	"fermata/activities/secret"
 	"fermata/integrations/vsphere"
 	"fermata/sandbox/estate/faults"
 	"fermata/sandbox/estate/vcenter"
+	"fermata/sandbox/estate/vcenter/vcentertest"
 	"fermata/spec"
 
 	"github.com/stretchr/testify/require"
@@ -22,31 +22,7 @@ import (
 
 const hostKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB8eHRwbGhkYFxYVFBMSERAPDg0MCwoJCAcGBQQDAgEA"
 
-// passwords resolves references to what is in it.
-type passwords map[secret.Ref]string
-
-func (p passwords) Resolve(_ context.Context, ref secret.Ref) (secret.Value, error) {
-	return secret.NewValue([]byte(p[ref])), nil
-}
-
-func config(v *vcenter.VCenter) vsphere.Config {
-	c := vsphere.DefaultConfig()
-	c.URL, c.CAFile, c.Username, c.Password = v.URL(), v.CAFile(), "fermata@vsphere.local", "secret://env/good"
-	c.Wait.Address = spec.Duration(15 * time.Second)
-	return c
-}
-
-func open(t *testing.T, c vsphere.Config) *vsphere.Driver {
-	t.Helper()
-	d, err := vsphere.New(c, passwords{"secret://env/good": "right", "secret://env/bad": "wrong"}, nil)
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		defer cancel()
-		_ = d.Close(ctx)
-	})
-	return d
-}
+func config(v *vcenter.VCenter) vsphere.Config { return vcentertest.Config(v, 15*time.Second) }
 
 // bench is the emulated vCenter with an address and host keys for every guest.
 func bench(customization, template string) computetest.Bench {
@@ -55,7 +31,7 @@ func bench(customization, template string) computetest.Bench {
 		trouble := &faults.Faults{}
 		var silent atomic.Bool
 		v, err := vcenter.Start(t.Context(), vcenter.Options{
-			Folder: t.TempDir(), Username: "fermata@vsphere.local", Password: "right", Faults: trouble,
+			Folder: t.TempDir(), Username: vcentertest.Username, Password: vcentertest.Password, Faults: trouble,
 			OnPowerOn: func(_ context.Context, vm vcenter.VM) (vcenter.Guest, error) {
 				prefix, err := netip.ParsePrefix(vm.Address)
 				if err != nil || silent.Load() {
@@ -66,38 +42,8 @@ func bench(customization, template string) computetest.Bench {
 		})
 		require.NoError(t, err)
 		t.Cleanup(v.Close)
-		c := config(v)
-		return computetest.Site{
-			Compute: spec.Compute{
-				Template: template, Datacenter: vcenter.Datacenter, Folder: vcenter.ServersFolder, Pool: vcenter.Cluster,
-				Datastore: vcenter.Datastore, Network: vcenter.Network, Customization: customization, Tags: []string{"env/lab"},
-			},
-			Network:       spec.Network{Address: "10.20.0.11/24", Gateway: "10.20.0.1", Nameservers: []string{"10.20.0.2"}, Domain: "lab.example"},
-			TemplateDisks: 1,
-			Open:          func(t *testing.T) compute.Platform { t.Helper(); return open(t, c) },
-			OpenWrong: func(t *testing.T) compute.Platform {
-				t.Helper()
-				wrong := c
-				wrong.Password = "secret://env/bad"
-				return open(t, wrong)
-			},
-			Foreign: func(t *testing.T, name string) string { t.Helper(); return foreign(t, v, name) },
-			Lose:    func(call computetest.Call) { v.LoseAnswer(method(call)) },
-			Delay:   func(call computetest.Call, d time.Duration) { v.Delay(method(call), d) },
-			Expire:  v.Expire,
-			Down:    trouble.SetDown,
-			Silence: func() { silent.Store(true); c.Wait.Address = spec.Duration(300 * time.Millisecond) },
-			Count:   func(t *testing.T) (int, int) { t.Helper(); return count(t, v) },
-			Tags:    func(t *testing.T, id string) []string { t.Helper(); return tagsOf(t, v, id) },
-		}
+		return vcentertest.Site(v, trouble, config(v), &silent, customization, template)
 	}
-}
-
-func method(call computetest.Call) string {
-	return map[computetest.Call]string{
-		computetest.Clone: "CloneVM_Task", computetest.Configure: "ReconfigVM_Task", computetest.PowerOn: "PowerOnVM_Task",
-		computetest.PowerOff: "PowerOffVM_Task", computetest.Destroy: "Destroy_Task", computetest.Rename: "Rename_Task",
-	}[call]
 }
 
 func TestConformance(t *testing.T) {
@@ -111,14 +57,14 @@ func TestBusyVCenter(t *testing.T) {
 	trouble, err := faults.Parse("fail=3,lose=4")
 	require.NoError(t, err)
 	v, err := vcenter.Start(t.Context(), vcenter.Options{
-		Folder: t.TempDir(), Username: "fermata@vsphere.local", Password: "right", Faults: trouble,
+		Folder: t.TempDir(), Username: vcentertest.Username, Password: vcentertest.Password, Faults: trouble,
 		OnPowerOn: func(context.Context, vcenter.VM) (vcenter.Guest, error) {
 			return vcenter.Guest{Address: "10.20.0.11", HostKeys: []string{hostKey}}, nil
 		},
 	})
 	require.NoError(t, err)
 	t.Cleanup(v.Close)
-	d, ctx, p := open(t, config(v)), t.Context(), &operation.Memory{}
+	d, ctx, p := vcentertest.Open(t, config(v)), t.Context(), &operation.Memory{}
 	planned, err := d.Plan(ctx, planOf("server/web-01", vcenter.CloudTemplate))
 	require.NoError(t, err)
 	for _, run := range []string{"01J0000000000000000000000D", "01J0000000000000000000000E", "01J0000000000000000000000F"} {

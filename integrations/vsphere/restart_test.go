@@ -11,6 +11,7 @@ import (
 	"fermata/activities/compute"
 	"fermata/activities/operation"
 	"fermata/sandbox/estate/vcenter"
+	"fermata/sandbox/estate/vcenter/vcentertest"
 	"fermata/spec"
 
 	"github.com/stretchr/testify/require"
@@ -36,7 +37,7 @@ func requestOf(placement compute.Placement, customization string) compute.Reques
 func start(t *testing.T, folder string, boots *atomic.Int32) *vcenter.VCenter {
 	t.Helper()
 	v, err := vcenter.Start(t.Context(), vcenter.Options{
-		Folder: folder, Username: "fermata@vsphere.local", Password: "right",
+		Folder: folder, Username: vcentertest.Username, Password: vcentertest.Password,
 		OnPowerOn: func(_ context.Context, vm vcenter.VM) (vcenter.Guest, error) {
 			boots.Add(1)
 			prefix, err := netip.ParsePrefix(vm.Address)
@@ -66,7 +67,7 @@ func TestKilledVCenterComesBack(t *testing.T) {
 	var boots atomic.Int32
 	folder := t.TempDir()
 	before := start(t, folder, &boots)
-	d := open(t, config(before))
+	d := vcentertest.Open(t, config(before))
 	ctx, p := t.Context(), &operation.Memory{}
 	op := operation.Op{Key: operation.Key{Run: "01J0000000000000000000000A", Step: "deploy", Target: "web-01"}, Owner: "server/web-01"}
 	planned, err := d.Plan(ctx, planOf(op.Owner, vcenter.CloudTemplate))
@@ -80,12 +81,12 @@ func TestKilledVCenterComesBack(t *testing.T) {
 	require.NoError(t, err)
 
 	after := start(t, killed(t, folder), &boots)
-	d = open(t, config(after))
+	d = vcentertest.Open(t, config(after))
 	again, err := d.EnsureRunning(ctx, op, made.ID, p)
 	require.NoError(t, err)
 	require.Equal(t, running, again)
 	require.Equal(t, int32(2), boots.Load(), "the guest was booted again")
-	require.Equal(t, []string{"env/production"}, tagsOf(t, after, made.ID))
+	require.Equal(t, []string{"env/production"}, vcentertest.Tags(t, after, made.ID))
 	replanned, err := d.Plan(ctx, planOf(op.Owner, vcenter.CloudTemplate))
 	require.NoError(t, err)
 	require.Equal(t, planned.Placement, replanned.Placement, "an approved plan still holds")
@@ -94,11 +95,11 @@ func TestKilledVCenterComesBack(t *testing.T) {
 	require.Equal(t, running, adopted)
 	require.NoError(t, d.RemoveMachine(ctx, op, p))
 	left := killed(t, filepath.Dir(after.CAFile())) // At once: what was answered is on disk.
-	machines, _ := count(t, after)
+	machines, _ := vcentertest.Count(t, after)
 	require.Zero(t, machines)
 
 	last := start(t, left, &boots)
-	machines, _ = count(t, last)
+	machines, _ = vcentertest.Count(t, last)
 	require.Zero(t, machines, "what was removed stays removed")
 }
 
@@ -107,7 +108,7 @@ func TestVMwareCustomization(t *testing.T) {
 	t.Parallel()
 	var given atomic.Pointer[vcenter.VM]
 	v, err := vcenter.Start(t.Context(), vcenter.Options{
-		Folder: t.TempDir(), Username: "fermata@vsphere.local", Password: "right",
+		Folder: t.TempDir(), Username: vcentertest.Username, Password: vcentertest.Password,
 		OnPowerOn: func(_ context.Context, vm vcenter.VM) (vcenter.Guest, error) {
 			given.Store(&vm)
 			return vcenter.Guest{Address: "10.20.0.11"}, nil
@@ -115,7 +116,7 @@ func TestVMwareCustomization(t *testing.T) {
 	})
 	require.NoError(t, err)
 	t.Cleanup(v.Close)
-	d, ctx, p := open(t, config(v)), t.Context(), &operation.Memory{}
+	d, ctx, p := vcentertest.Open(t, config(v)), t.Context(), &operation.Memory{}
 	op := operation.Op{Key: operation.Key{Run: "01J0000000000000000000000B", Step: "deploy", Target: "web-01"}, Owner: "server/web-01"}
 	planned, err := d.Plan(ctx, planOf(op.Owner, vcenter.VMwareTemplate))
 	require.NoError(t, err)
@@ -137,7 +138,7 @@ func TestGuestInfo(t *testing.T) {
 	t.Parallel()
 	var boots atomic.Int32
 	v := start(t, t.TempDir(), &boots)
-	d, ctx, p := open(t, config(v)), t.Context(), &operation.Memory{}
+	d, ctx, p := vcentertest.Open(t, config(v)), t.Context(), &operation.Memory{}
 	op := operation.Op{Key: operation.Key{Run: "01J0000000000000000000000C", Step: "deploy", Target: "web-01"}, Owner: "server/web-01"}
 	planned, err := d.Plan(ctx, planOf(op.Owner, vcenter.CloudTemplate))
 	require.NoError(t, err)

@@ -1,4 +1,6 @@
-package conformance
+// Package vcentertest looks at a vCenter around its driver, for tests of the driver: with a client of its own, it counts what
+// is there, and does what a person would do in the user interface.
+package vcentertest
 
 import (
 	"net/url"
@@ -20,8 +22,14 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 )
 
-// around is a client that has nothing to do with the driver.
-func around(t *testing.T, v *vcenter.VCenter) *vim25.Client {
+// The administrator of the vCenters under test.
+const (
+	Username = "fermata@vsphere.local"
+	Password = "right"
+)
+
+// Around is a client that has nothing to do with the driver.
+func Around(t *testing.T, v *vcenter.VCenter) *vim25.Client {
 	t.Helper()
 	target, err := soap.ParseURL(v.URL())
 	require.NoError(t, err)
@@ -29,31 +37,32 @@ func around(t *testing.T, v *vcenter.VCenter) *vim25.Client {
 	require.NoError(t, wire.SetRootCAs(v.CAFile()))
 	client, err := vim25.NewClient(t.Context(), wire)
 	require.NoError(t, err)
-	require.NoError(t, session.NewManager(client).Login(t.Context(), url.UserPassword(administrator, "right")))
+	require.NoError(t, session.NewManager(client).Login(t.Context(), url.UserPassword(Username, Password)))
 	return client
 }
 
-func machinesOf(t *testing.T, client *vim25.Client) (machines []mo.VirtualMachine) {
+func machines(t *testing.T, client *vim25.Client) (all []mo.VirtualMachine) {
 	t.Helper()
 	container, err := view.NewManager(client).CreateContainerView(t.Context(), client.ServiceContent.RootFolder, []string{"VirtualMachine"}, true)
 	require.NoError(t, err)
-	require.NoError(t, container.Retrieve(t.Context(), []string{"VirtualMachine"}, []string{"name", "config", "network"}, &machines))
-	return slices.DeleteFunc(machines, func(m mo.VirtualMachine) bool { return m.Config == nil || m.Config.Template })
+	require.NoError(t, container.Retrieve(t.Context(), []string{"VirtualMachine"}, []string{"name", "config", "network"}, &all))
+	return slices.DeleteFunc(all, func(m mo.VirtualMachine) bool { return m.Config == nil || m.Config.Template })
 }
 
-func count(t *testing.T, v *vcenter.VCenter) (machines, disks int) {
+// Count counts the machines and their disks, templates left out.
+func Count(t *testing.T, v *vcenter.VCenter) (vms, disks int) {
 	t.Helper()
-	for _, m := range machinesOf(t, around(t, v)) {
-		machines++
+	for _, m := range machines(t, Around(t, v)) {
+		vms++
 		disks += len(object.VirtualDeviceList(m.Config.Hardware.Device).SelectByType((*types.VirtualDisk)(nil)))
 	}
-	return machines, disks
+	return vms, disks
 }
 
-// foreign clones a machine as a person would in the user interface.
-func foreign(t *testing.T, v *vcenter.VCenter, name string) string {
+// Foreign clones a machine as a person would in the user interface, and returns its instance UUID.
+func Foreign(t *testing.T, v *vcenter.VCenter, name string) string {
 	t.Helper()
-	ctx, client := t.Context(), around(t, v)
+	ctx, client := t.Context(), Around(t, v)
 	finder := find.NewFinder(client)
 	template, err := finder.VirtualMachine(ctx, "/DC0/vm/"+vcenter.CloudTemplate)
 	require.NoError(t, err)
@@ -65,7 +74,7 @@ func foreign(t *testing.T, v *vcenter.VCenter, name string) string {
 	task, err := template.Clone(ctx, folder, name, types.VirtualMachineCloneSpec{Location: types.VirtualMachineRelocateSpec{Pool: &ref}})
 	require.NoError(t, err)
 	require.NoError(t, task.Wait(ctx))
-	for _, m := range machinesOf(t, client) {
+	for _, m := range machines(t, client) {
 		if m.Name == name {
 			return m.Config.InstanceUuid
 		}
@@ -74,14 +83,15 @@ func foreign(t *testing.T, v *vcenter.VCenter, name string) string {
 	return ""
 }
 
-func tagsOf(t *testing.T, v *vcenter.VCenter, id string) (names []string) {
+// Tags lists the tags of a machine as "category/name", sorted.
+func Tags(t *testing.T, v *vcenter.VCenter, id string) (names []string) {
 	t.Helper()
-	client := around(t, v)
+	client := Around(t, v)
 	ref, err := object.NewSearchIndex(client).FindByUuid(t.Context(), nil, id, true, types.NewBool(true))
 	require.NoError(t, err)
 	require.NotNil(t, ref)
 	wire := rest.NewClient(client)
-	require.NoError(t, wire.Login(t.Context(), url.UserPassword(administrator, "right")))
+	require.NoError(t, wire.Login(t.Context(), url.UserPassword(Username, Password)))
 	manager := tags.NewManager(wire)
 	attached, err := manager.GetAttachedTags(t.Context(), ref)
 	require.NoError(t, err)
