@@ -14,6 +14,7 @@ import (
 	"fermata/sandbox"
 	"fermata/starter"
 	"fermata/testsuite/judge"
+	"fermata/testsuite/people"
 	"fermata/testsuite/stage"
 	"fermata/wire"
 )
@@ -97,7 +98,7 @@ func (h *hall) begin(t *testing.T, args ...string) client.Started {
 	var started client.Started
 	a := h.requester(t, 0, append([]string{"-o", "json"}, args...)...)
 	require.NoError(t, json.Unmarshal([]byte(a.out), &started))
-	h.Until(t, started, "waiting for the approval", func(p wire.Progress) bool { return p.Phase == wire.Waiting || stage.Ended(p) })
+	h.Until(t, started, "waiting for the approval", func(p wire.Progress) bool { return p.Phase == wire.Waiting || people.Ended(p) })
 	return started
 }
 

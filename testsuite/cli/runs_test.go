@@ -12,7 +12,7 @@ import (
 
 	"fermata/decision"
 	"fermata/sandbox"
-	"fermata/testsuite/stage"
+	"fermata/testsuite/people"
 	"fermata/wire"
 )
 
@@ -55,7 +55,7 @@ func life(t *testing.T, h *hall) {
 	h.evidence(t, s)
 
 	leaving := h.approved(t, "decommission", s.name, "--grace", "1h")
-	h.Until(t, leaving, "the grace period", stage.In(wire.Grace))
+	h.Until(t, leaving, "the grace period", people.In(wire.Grace))
 	a := h.requester(t, 9, "watch", s.name, "--for", "1s")
 	require.Contains(t, a.err, "is in its grace period and goes on")
 	require.Contains(t, h.requester(t, 6, "run", s.file, "--detach").err, "is busy")
@@ -65,7 +65,7 @@ func life(t *testing.T, h *hall) {
 	require.Len(t, h.facts(t, s), len(held), "it is back")
 
 	last := h.approved(t, "decommission", s.target())
-	p := h.Until(t, last, "the grace period", stage.In(wire.Grace))
+	p := h.Until(t, last, "the grace period", people.In(wire.Grace))
 	gate, _ := p.Gate(decision.Purge, "")
 	require.Equal(t, 2*time.Hour, gate.Deadline.Sub(gate.Opened).Round(time.Minute), "the spec's own grace")
 	h.approver(t, 0, "purge", s.name, "--reason", "now")
@@ -94,7 +94,7 @@ func heldAndRetried(t *testing.T, h *hall) {
 	s := written(t, "web-12", "10.20.0.112")
 	replaceConfig(t, s, "secret: secret://file/web-12-conf")
 	started := h.approved(t, "run", s.file)
-	h.Until(t, started, "held", stage.In(wire.Held))
+	h.Until(t, started, "held", people.In(wire.Held))
 	require.Contains(t, h.requester(t, 0, "list", "--state", "held").out, "hold/application")
 	require.Contains(t, h.requester(t, 0, "show", s.name).out, "$ fermata retry server/web-12 application")
 	require.NoError(t, os.WriteFile(secret, []byte("name = web-12\nlisten = 10.20.0.112:8080\ndata = /srv/data\nsession-key-file = /etc/hello-web/session-key\n"), 0o600))
@@ -121,7 +121,7 @@ func heldAndSkipped(t *testing.T, h *hall) {
 		"verify: http://www.estate.test/healthz", "verifyContains: nobody says this\n    verify: http://www.estate.test/healthz",
 		"onFailure: hold", "retryFor: 15s\n    onFailure: hold")
 	started := h.approved(t, "run", s.file)
-	p := h.Until(t, started, "held", stage.In(wire.Held))
+	p := h.Until(t, started, "held", people.In(wire.Held))
 	_, open := p.Gate(decision.Skip, "verify")
 	require.True(t, open, "%+v", p.Gates)
 	require.Contains(t, h.requester(t, 6, "skip", s.name, "application").err, "held are: verify")
@@ -134,7 +134,7 @@ func heldAndSkipped(t *testing.T, h *hall) {
 func heldAndUndone(t *testing.T, h *hall) {
 	s := written(t, "web-14", "10.20.0.114", "version: 1.2.0", "version: 9.9.9")
 	started := h.approved(t, "run", s.file)
-	h.Until(t, started, "held", stage.In(wire.Held))
+	h.Until(t, started, "held", people.In(wire.Held))
 	require.NotEmpty(t, h.facts(t, s))
 	h.requester(t, 0, "undo", s.name, "--reason", "wrong version")
 	a := h.requester(t, 4, "watch", started.Run)

@@ -13,7 +13,7 @@ import (
 
 	"fermata/client"
 	"fermata/sandbox"
-	"fermata/testsuite/stage"
+	"fermata/testsuite/people"
 	"fermata/wire"
 )
 
@@ -104,7 +104,7 @@ func TestWatchOutlivesTheServer(t *testing.T) {
 	require.NoError(t, err)
 	h = open(t, func(o *sandbox.Options) { o.Folder, o.TemporalPort = h.folder, number })
 	h.approver(t, 0, "approve", s.name, "--yes")
-	h.Until(t, client.Started{WorkflowID: started.WorkflowID, Run: started.Run}, "an end", stage.Ended)
+	h.Until(t, client.Started{WorkflowID: started.WorkflowID, Run: started.Run}, "an end", people.Ended)
 	watching.says(t, "answers again")
 	watching.says(t, string(wire.Done)+"\n  record")
 	require.NoError(t, watching.Wait(), watching.out.String())

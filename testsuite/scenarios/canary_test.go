@@ -24,6 +24,7 @@ import (
 	"fermata/sandbox/estate/faults"
 	"fermata/spec"
 	"fermata/starter"
+	"fermata/testsuite/people"
 	"fermata/testsuite/stage"
 	"fermata/wire"
 	"fermata/worker"
@@ -108,7 +109,7 @@ func TestPlantedSecretsAreNowhereElse(t *testing.T) {
 		seen["held: "+name] = data
 	}
 	c.Decide(t, client.Decision{WorkflowID: failed.WorkflowID, Command: decision.Undo}, c.Requester)
-	p := c.Until(t, failed, "an end", stage.Ended)
+	p := c.Until(t, failed, "an end", people.Ended)
 	require.Equal(t, wire.Undone, p.Outcome, "%s %v", p.Reason, p.LeftBehind)
 	for name, data := range c.everywhere(t) {
 		seen["ended: "+name] = data
@@ -136,7 +137,7 @@ func (c *coalmine) fail(t *testing.T) client.Started {
 	}))
 	started := c.Begin(t, r, err)
 	c.Approve(t, started)
-	p := c.Until(t, started, "a held step", stage.In(wire.Held))
+	p := c.Until(t, started, "a held step", people.In(wire.Held))
 	gate, open := p.Gate(decision.Retry, "application")
 	require.True(t, open)
 	require.Contains(t, gate.Why, "unknown setting", "the error tells what the application said")

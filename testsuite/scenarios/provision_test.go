@@ -18,6 +18,7 @@ import (
 	"fermata/sandbox/estate"
 	"fermata/sandbox/estate/faults"
 	"fermata/spec"
+	"fermata/testsuite/people"
 	"fermata/testsuite/stage"
 	"fermata/wire"
 )
@@ -28,7 +29,7 @@ func (b *bench) provision(t *testing.T, change ...func(*spec.Server)) (client.St
 	r, err := client.Provision(stage.WebServer(t, change...))
 	started := b.Begin(t, r, err)
 	b.Approve(t, started)
-	p := b.Until(t, started, "an end", stage.Ended)
+	p := b.Until(t, started, "an end", people.Ended)
 	require.Equal(t, wire.Done, p.Outcome, p.Reason)
 	return started, p
 }
@@ -46,7 +47,7 @@ func TestAServerIsProvisionedAndDecommissioned(t *testing.T) {
 	decommission, err := client.Decommission("web-01", nil)
 	leaving := b.Begin(t, decommission, err)
 	b.Approve(t, leaving)
-	p = b.Until(t, leaving, "the grace period", stage.In(wire.Grace))
+	p = b.Until(t, leaving, "the grace period", people.In(wire.Grace))
 	status, _ = b.ask(t, "/healthz")
 	require.Equal(t, http.StatusServiceUnavailable, status, "out of service")
 	require.Contains(t, strings.Join(b.machines(t), "\n"), "web-01-retired poweredOff")
@@ -57,7 +58,7 @@ func TestAServerIsProvisionedAndDecommissioned(t *testing.T) {
 	}, 10*time.Second, 50*time.Millisecond, "a list shows what the run waits for")
 
 	b.Decide(t, client.Decision{WorkflowID: leaving.WorkflowID, Command: decision.Restore}, b.Requester)
-	p = b.Until(t, leaving, "an end", stage.Ended)
+	p = b.Until(t, leaving, "an end", people.Ended)
 	require.Equal(t, wire.Restored, p.Outcome, "%s %v", p.Reason, p.LeftBehind)
 	require.Empty(t, p.LeftBehind)
 	require.Eventually(t, func() bool {
@@ -68,9 +69,9 @@ func TestAServerIsProvisionedAndDecommissioned(t *testing.T) {
 	again, err := client.Decommission("web-01", nil)
 	last := b.Begin(t, again, err)
 	b.Approve(t, last)
-	b.Until(t, last, "the grace period", stage.In(wire.Grace))
+	b.Until(t, last, "the grace period", people.In(wire.Grace))
 	b.Decide(t, client.Decision{WorkflowID: last.WorkflowID, Command: decision.Purge}, b.Approver)
-	p = b.Until(t, last, "an end", stage.Ended)
+	p = b.Until(t, last, "an end", people.Ended)
 	require.Equal(t, wire.Done, p.Outcome, p.Reason)
 	after := b.snapshot(t)
 	require.Equal(t, before, after, "nothing of it is left")
@@ -143,7 +144,7 @@ func TestAFailedStepIsHeldAndUndoTakesEverythingBack(t *testing.T) {
 	r, err := client.Provision(stage.WebServer(t, func(s *spec.Server) { s.Spec.Application.Package.Version = "9.9.9" }))
 	started := b.Begin(t, r, err)
 	b.Approve(t, started)
-	p := b.Until(t, started, "a held step", stage.In(wire.Held))
+	p := b.Until(t, started, "a held step", people.In(wire.Held))
 	gate, open := p.Gate(decision.Retry, "application")
 	require.True(t, open)
 	require.Contains(t, gate.Why, "9.9.9")
@@ -159,7 +160,7 @@ func TestAFailedStepIsHeldAndUndoTakesEverythingBack(t *testing.T) {
 	})
 
 	b.Decide(t, client.Decision{WorkflowID: started.WorkflowID, Command: decision.Undo, Reason: "wrong version"}, b.Requester)
-	p = b.Until(t, started, "an end", stage.Ended)
+	p = b.Until(t, started, "an end", people.Ended)
 	require.Equal(t, wire.Undone, p.Outcome)
 	require.Empty(t, p.LeftBehind)
 	require.Equal(t, before, b.snapshot(t))
@@ -171,7 +172,7 @@ func TestDecisionsThatDoNotCount(t *testing.T) {
 	b := setup(t)
 	r, err := client.Provision(stage.WebServer(t))
 	started := b.Begin(t, r, err)
-	p := b.Until(t, started, "waiting", stage.In(wire.Waiting))
+	p := b.Until(t, started, "waiting", people.In(wire.Waiting))
 
 	own, err := b.Client.Decide(t.Context(), client.Decision{WorkflowID: started.WorkflowID, Command: decision.Approve, Hash: p.Preview.Hash}, b.Requester)
 	require.NoError(t, err)
@@ -192,7 +193,7 @@ func TestDecisionsThatDoNotCount(t *testing.T) {
 	require.ErrorContains(t, err, sandbox.Requester)
 
 	b.Decide(t, client.Decision{WorkflowID: started.WorkflowID, Command: decision.Reject, Reason: "not this week"}, b.Approver)
-	p = b.Until(t, started, "an end", stage.Ended)
+	p = b.Until(t, started, "an end", people.Ended)
 	require.Equal(t, wire.Denied, p.Outcome)
 	require.Len(t, p.Decisions, 5, "the start, three refusals and the rejection are all recorded")
 	require.Empty(t, b.machinesNamed(t, "web-01"), "nothing was done")

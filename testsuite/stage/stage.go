@@ -8,22 +8,24 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"fermata/client"
 	"fermata/sandbox"
 	"fermata/spec"
+	"fermata/testsuite/people"
 )
 
 // Stage is a running sandbox.
 type Stage struct {
 	*sandbox.Sandbox
-	Folder    string // All of the sandbox's state.
-	Client    *client.Client
-	Requester client.Person
-	Approver  client.Person
+	people.Pair
+	Folder string // All of the sandbox's state.
 }
+
+// patience is how long a stage's people wait.
+const patience = 2 * time.Minute
 
 // Setup starts a sandbox in a folder of its own, without the web UI. It is closed when the test ends.
 func Setup(t *testing.T, change ...func(*sandbox.Options)) *Stage {
@@ -40,7 +42,7 @@ func Start(t *testing.T, o sandbox.Options) *Stage {
 	t.Helper()
 	box, err := sandbox.Start(t.Context(), o)
 	require.NoError(t, err)
-	s := &Stage{Sandbox: box, Folder: o.Folder}
+	s := &Stage{Sandbox: box, Folder: o.Folder, Pair: people.Pair{Patience: patience}}
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	s.connect(t, box.Config, box.People)
 	return s

@@ -18,6 +18,7 @@ import (
 	"fermata/sandbox/estate/faults"
 	"fermata/spec"
 	"fermata/testsuite/judge"
+	"fermata/testsuite/people"
 	"fermata/testsuite/stage"
 	"fermata/wire"
 )
@@ -54,7 +55,7 @@ func (g *gate) park(t *testing.T) {
 	t.Helper()
 	first := g.server(t, "web-03", "10.20.0.13")
 	g.Approve(t, first)
-	p := g.Until(t, first, "an end", stage.Ended)
+	p := g.Until(t, first, "an end", people.Ended)
 	require.Equal(t, wire.Done, p.Outcome, p.Reason)
 	require.Eventually(t, func() bool {
 		g.reference = g.facts(t, "web-03", "10.20.0.13")
@@ -64,14 +65,14 @@ func (g *gate) park(t *testing.T) {
 	r, err := client.Decommission("web-03", &hour)
 	g.grace = g.Begin(t, r, err)
 	g.Approve(t, g.grace)
-	g.Until(t, g.grace, "the grace period", stage.In(wire.Grace))
+	g.Until(t, g.grace, "the grace period", people.In(wire.Grace))
 
 	g.faults.SetDown(true)
 	g.held = g.server(t, "web-02", "10.20.0.12")
 	g.Approve(t, g.held)
-	g.Until(t, g.held, "a held step", stage.In(wire.Held))
+	g.Until(t, g.held, "a held step", people.In(wire.Held))
 	g.approval = g.server(t, "web-01", "10.20.0.11")
-	p = g.Until(t, g.approval, "the approval", stage.In(wire.Waiting))
+	p = g.Until(t, g.approval, "the approval", people.In(wire.Waiting))
 	waiting, open := p.Gate(decision.Approve, "")
 	require.True(t, open)
 	signed, err := g.Client.Sign(p, waiting, client.Decision{WorkflowID: g.approval.WorkflowID, Command: decision.Approve, Hash: p.Preview.Hash}, g.Approver)

@@ -16,6 +16,7 @@ import (
 	"fermata/client"
 	"fermata/decision"
 	"fermata/sandbox"
+	"fermata/testsuite/people"
 	"fermata/testsuite/stage"
 	"fermata/wire"
 )
@@ -84,7 +85,7 @@ func TestParkedRunsOutliveAnUpgrade(t *testing.T) {
 	g.Decide(t, client.Decision{WorkflowID: g.held.WorkflowID, Command: decision.Retry, Step: "reach"}, g.Requester)
 	g.Decide(t, client.Decision{WorkflowID: g.grace.WorkflowID, Command: decision.Purge}, g.Approver)
 	for _, started := range g.parked() {
-		p := g.Until(t, started, "an end", stage.Ended)
+		p := g.Until(t, started, "an end", people.Ended)
 		require.Equal(t, wire.Done, p.Outcome, "%s: %s %v", started.WorkflowID, p.Reason, p.LeftBehind)
 		seen := g.carriers(t, started)
 		require.Equal(t, newer, seen[len(seen)-1], "%s: %v", started.WorkflowID, seen)

@@ -12,13 +12,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"fermata/client"
-	"fermata/config"
-	"fermata/config/providers"
 	"fermata/sandbox/embedded"
 	"fermata/spec"
 	"fermata/testsuite/bed/host"
 	"fermata/testsuite/bed/temporal"
+	"fermata/testsuite/people"
 )
 
 func TestMain(m *testing.M) { os.Exit(host.Main(m)) }
@@ -27,7 +25,6 @@ func TestMain(m *testing.M) { os.Exit(host.Main(m)) }
 type bench struct {
 	*installation
 	estate  *estate
-	client  *client.Client
 	workers []*host.Process
 }
 
@@ -45,13 +42,9 @@ func setup(t *testing.T) *bench {
 	for number := range 2 {
 		b.startWorker(t, program, number)
 	}
-	cfg, err := config.Load(i.config)
+	b.Client, err = people.Dial(t.Context(), i.config)
 	require.NoError(t, err)
-	options, err := client.FromConfig(t.Context(), cfg, providers.Keys, nil)
-	require.NoError(t, err)
-	b.client, err = client.Dial(t.Context(), options)
-	require.NoError(t, err)
-	t.Cleanup(b.client.Close)
+	t.Cleanup(b.Client.Close)
 	return b
 }
 

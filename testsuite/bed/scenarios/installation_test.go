@@ -7,18 +7,16 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"text/template"
 
 	"github.com/stretchr/testify/require"
 
-	"fermata/client"
-	"fermata/decision"
 	"fermata/encryption"
 	"fermata/testsuite/bed/edge"
 	"fermata/testsuite/bed/host"
 	"fermata/testsuite/bed/machine"
+	"fermata/testsuite/people"
 )
 
 // namespace is Temporal's.
@@ -64,14 +62,14 @@ spec:
 
 // installation is a folder as a worker's machine has it: description, secrets, who may sign, records.
 type installation struct {
-	folder, config      string
-	requester, approver client.Person
+	people.Pair
+	folder, config string
 }
 
 // prepare makes the folder with its secrets, and returns the worker's public key.
 func prepare(t *testing.T) (i *installation, key string) {
 	t.Helper()
-	i = &installation{folder: host.Folder(t)}
+	i = &installation{folder: host.Folder(t), Pair: people.Pair{Patience: patience}}
 	for _, name := range []string{"secrets", "records"} {
 		require.NoError(t, os.Mkdir(i.path(name), 0o700))
 	}
@@ -84,24 +82,8 @@ func prepare(t *testing.T) (i *installation, key string) {
 	} {
 		i.keep(t, name, text)
 	}
-	i.invent(t)
+	i.Invent(t, i.folder, "alice@example.net", "bob@example.net", machine.NewKey)
 	return i, key
-}
-
-// invent makes the two people.
-func (i *installation) invent(t *testing.T) {
-	t.Helper()
-	var signers strings.Builder
-	for name, person := range map[string]*client.Person{"alice@example.net": &i.requester, "bob@example.net": &i.approver} {
-		private, public, err := machine.NewKey()
-		require.NoError(t, err)
-		require.NoError(t, os.WriteFile(i.path(name), private, 0o600))
-		signer, err := decision.SignerFromFile(i.path(name), nil)
-		require.NoError(t, err)
-		*person = client.Person{Name: name, Signer: signer}
-		fmt.Fprintf(&signers, "%s namespaces=\"decision@fermata\" %s\n", name, public)
-	}
-	require.NoError(t, os.WriteFile(i.path("allowed_signers"), []byte(signers.String()), 0o600))
 }
 
 // describe writes the description of what runs.

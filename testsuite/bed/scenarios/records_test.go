@@ -21,18 +21,18 @@ import (
 // told: the ticket of a run that ended well says who asked, who approved, what was planned and what was done.
 func (b *story) told(t *testing.T) {
 	s := b.five[0]
-	p := b.done(t, s.Started)
+	p := b.Done(t, s.Started)
 	ticket := b.estate.ticket(t, s.Run)
 	require.Equal(t, "resolved", ticket.Status)
 	require.Equal(t, "Changes", ticket.Queue)
 	require.Equal(t, "Web server web-01 for the storefront", ticket.Subject)
 	require.Equal(t, "fermata", ticket.Creator)
-	require.Equal(t, b.requester.Name, ticket.Requestor)
+	require.Equal(t, b.Requester.Name, ticket.Requestor)
 	require.Equal(t, "server/web-01", ticket.Fields["Fermata Owner"])
-	require.Contains(t, ticket.Text, "run "+s.Run+", asked for by "+b.requester.Name)
+	require.Contains(t, ticket.Text, "run "+s.Run+", asked for by "+b.Requester.Name)
 	require.Contains(t, ticket.Text, "Plan "+p.Preview.Hash)
 	notes := strings.Join(ticket.Notes, "\n")
-	require.Contains(t, notes, "approve by "+b.approver.Name)
+	require.Contains(t, notes, "approve by "+b.Approver.Name)
 	for _, change := range p.Preview.Plan.Changes {
 		require.Contains(t, ticket.Text, "- "+change.Title+": ")
 		if change.Step != "close" { // It writes the note.
@@ -46,16 +46,16 @@ func (b *story) told(t *testing.T) {
 // forgotten: Temporal forgets a run; its record does not.
 func (b *story) forgotten(t *testing.T) {
 	s := b.five[0]
-	_, err := b.client.Temporal().WorkflowService().DeleteWorkflowExecution(t.Context(), &workflowservice.DeleteWorkflowExecutionRequest{
+	_, err := b.Client.Temporal().WorkflowService().DeleteWorkflowExecution(t.Context(), &workflowservice.DeleteWorkflowExecutionRequest{
 		Namespace: namespace, WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: s.WorkflowID, RunId: s.RunID},
 	})
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
-		_, err := b.client.Progress(t.Context(), s.WorkflowID, s.RunID)
+		_, err := b.Client.Progress(t.Context(), s.WorkflowID, s.RunID)
 		return fault.Is(err, fault.NotFound)
 	}, 30*time.Second, 50*time.Millisecond, "the history is there no more")
 
-	out, err := b.client.Records(t.Context(), record.FindInput{Run: s.Run}, true)
+	out, err := b.Client.Records(t.Context(), record.FindInput{Run: s.Run}, true)
 	require.NoError(t, err)
 	require.Len(t, out.Entries, 1)
 	require.Equal(t, len(b.five)+len(b.twenty), out.Verified)
@@ -94,7 +94,7 @@ func (b *bench) checkSignatures(t *testing.T, r record.Record) {
 		require.NoError(t, err, "%s", said)
 		commands[envelope.Command] = envelope.Person
 	}
-	require.Equal(t, map[string]string{"start": b.requester.Name, "approve": b.approver.Name}, commands)
+	require.Equal(t, map[string]string{"start": b.Requester.Name, "approve": b.Approver.Name}, commands)
 }
 
 // decommissioned: all servers are taken out of service, the one whose history is gone from its record. Nothing is left.
@@ -103,12 +103,12 @@ func (b *story) decommissioned(t *testing.T) {
 	now := time.Duration(0)
 	for _, s := range append(b.five, b.twenty...) {
 		r, err := client.Decommission(s.name, &now)
-		s.Started = b.begin(t, r, err)
+		s.Started = b.Begin(t, r, err)
 		leaving = append(leaving, s)
 	}
-	each(t, startedOf(leaving), b.approve)
+	each(t, startedOf(leaving), b.Approve)
 	for _, s := range leaving {
-		b.done(t, s.Started)
+		b.Done(t, s.Started)
 		require.Equal(t, "resolved", b.estate.ticket(t, s.Run).Status, s.name)
 	}
 	require.Equal(t, b.before, b.estate.holdings(t), "nothing is left")

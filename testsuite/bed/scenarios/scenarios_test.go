@@ -75,13 +75,13 @@ func (b *story) fiveAtOnce(t *testing.T) {
 			}
 		})
 		r, err := client.Provision(asked)
-		s.Started = b.begin(t, r, err)
+		s.Started = b.Begin(t, r, err)
 		b.five = append(b.five, s)
 	}
-	each(t, startedOf(b.five), b.approve)
+	each(t, startedOf(b.five), b.Approve)
 	for i, s := range b.five {
 		if i != mute {
-			b.done(t, s.Started)
+			b.Done(t, s.Started)
 		}
 	}
 	h := b.estate.holdings(t)

@@ -19,16 +19,16 @@ func (b *story) twentyInTrouble(t *testing.T) {
 	for i := range 20 {
 		s := server{name: fmt.Sprintf("batch-%02d", i+1), address: fmt.Sprintf("10.20.0.%d", 101+i), version: repository.Old}
 		r, err := client.Provision(example(t, s.name, s.address, plain))
-		s.Started = b.begin(t, r, err)
+		s.Started = b.Begin(t, r, err)
 		b.twenty = append(b.twenty, s)
 	}
 	runs := startedOf(b.twenty)
 	once(t, "some tickets are open", func() bool { return len(b.estate.tickets(t)) > len(b.five)+3 })
 	b.restartDesk(t)
-	each(t, runs[:10], b.approve)
+	each(t, runs[:10], b.Approve)
 	once(t, "some machines boot", func() bool { return b.estate.booted(b.twenty) > 3 })
 	b.estate.vcenter.Expire()
-	each(t, runs[10:], b.approve)
+	each(t, runs[10:], b.Approve)
 	once(t, "more machines boot", func() bool { return b.estate.booted(b.twenty[10:]) > 0 })
 	b.workers[0].Kill()
 	mended := make(chan struct{})
@@ -37,7 +37,7 @@ func (b *story) twentyInTrouble(t *testing.T) {
 	b.breakTheWay(t)
 	<-mended
 	for _, run := range runs {
-		b.done(t, run)
+		b.Done(t, run)
 	}
 	b.complete(t, b.twenty)
 }
@@ -92,7 +92,7 @@ func (b *story) complete(t *testing.T, servers []server) {
 // mended: the fifth server's run waits at the step that could not log in. A person mends the guest and says so.
 func (b *story) mended(t *testing.T) {
 	s := b.five[mute]
-	p := b.until(t, s.Started, "a held step", func(p wire.Progress) bool { return p.Phase == wire.Held })
+	p := b.Until(t, s.Started, "a held step", func(p wire.Progress) bool { return p.Phase == wire.Held })
 	gate, open := p.Gate(decision.Retry, "reach")
 	require.True(t, open, "%+v", p.Gates)
 	t.Logf("it is held because: %s", gate.Why)
@@ -102,7 +102,7 @@ func (b *story) mended(t *testing.T) {
 		_, err := b.estate.guest(t, s.name).Run(t.Context(), "", args...)
 		require.NoError(t, err)
 	}
-	b.decide(t, client.Decision{WorkflowID: s.WorkflowID, Command: decision.Retry, Step: "reach", Reason: "sshd runs again"}, b.requester)
-	b.done(t, s.Started)
+	b.Decide(t, client.Decision{WorkflowID: s.WorkflowID, Command: decision.Retry, Step: "reach", Reason: "sshd runs again"}, b.Requester)
+	b.Done(t, s.Started)
 	b.complete(t, b.five)
 }

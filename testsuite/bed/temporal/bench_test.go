@@ -23,14 +23,12 @@ import (
 
 	"fermata/activities/record"
 	"fermata/client"
-	"fermata/config"
-	"fermata/config/providers"
-	"fermata/decision"
 	"fermata/sandbox/estate"
 	"fermata/spec"
 	"fermata/testsuite/bed/host"
 	"fermata/testsuite/bed/postgres"
 	"fermata/testsuite/bed/temporal"
+	"fermata/testsuite/people"
 	"fermata/wire"
 )
 
@@ -42,7 +40,6 @@ type bench struct {
 	database *postgres.Server
 	cluster  *temporal.Cluster
 	worker   *host.Process
-	client   *client.Client
 }
 
 func setup(t *testing.T) *bench {
@@ -58,13 +55,9 @@ func setup(t *testing.T) *bench {
 	t.Cleanup(func() { require.NoError(t, b.cluster.Stop()); showLogs(t, folder) })
 	b.installation = install(t, b.cluster.Address())
 	b.startWorker(ctx, t)
-	cfg, err := config.Load(b.config)
+	b.Client, err = people.Dial(ctx, b.config)
 	require.NoError(t, err)
-	options, err := client.FromConfig(ctx, cfg, providers.Keys, nil)
-	require.NoError(t, err)
-	b.client, err = client.Dial(ctx, options)
-	require.NoError(t, err)
-	t.Cleanup(b.client.Close)
+	t.Cleanup(b.Client.Close)
 	return b
 }
 
@@ -118,58 +111,21 @@ func (b *bench) ask(t *testing.T, number int) client.Started {
 	require.NoError(t, err)
 	s.Metadata.Name, s.Spec.Network.Address = fmt.Sprintf("web-%02d", number), fmt.Sprintf("10.20.0.%d/24", 10+number)
 	r, err := client.Provision(s)
-	require.NoError(t, err)
-	started, err := b.client.Start(t.Context(), r, b.requester)
-	require.NoError(t, err)
-	return started
+	return b.Begin(t, r, err)
 }
 
 // park starts a run and waits until it waits for its approval.
 func (b *bench) park(t *testing.T, number int) client.Started {
 	t.Helper()
 	started := b.ask(t, number)
-	b.until(t, started, "waiting for the approval", func(p wire.Progress) bool { return p.Phase == wire.Waiting })
+	b.Until(t, started, "waiting for the approval", people.In(wire.Waiting))
 	return started
-}
-
-// until watches a run until the condition holds.
-func (b *bench) until(t *testing.T, started client.Started, what string, reached func(wire.Progress) bool) wire.Progress {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-	defer cancel()
-	watching, enough := context.WithCancel(ctx)
-	defer enough()
-	var last wire.Progress
-	var trouble error
-	_, _ = b.client.Watch(watching, started.WorkflowID, "", func(p wire.Progress) {
-		if last = p; p.Run == started.Run && reached(p) {
-			enough()
-		}
-	}, func(err error) { trouble = err })
-	if !reached(last) {
-		for _, s := range last.Steps {
-			t.Logf("%-24s %-10s %v attempt %d %s", s.ID, s.State, s.Reason, s.Attempt, s.Doing)
-		}
-		require.FailNow(t, "the run did not come to: "+what, "phase %s, outcome %s, reason %q, gates %+v, last trouble %v", last.Phase, last.Outcome, last.Reason, last.Gates, trouble)
-	}
-	return last
-}
-
-func (b *bench) approve(t *testing.T, started client.Started) {
-	t.Helper()
-	p := b.until(t, started, "waiting for the approval", func(p wire.Progress) bool { return p.Phase == wire.Waiting })
-	hash, err := client.Hash(p.Preview.Plan)
-	require.NoError(t, err)
-	result, err := b.client.Decide(t.Context(), client.Decision{WorkflowID: started.WorkflowID, Command: decision.Approve, Hash: hash}, b.approver)
-	require.NoError(t, err)
-	require.True(t, result.Accepted, result.Reason)
 }
 
 // finishes waits for the run's end and looks at what is there: one machine, one record, and the service answers.
 func (b *bench) finishes(t *testing.T, started client.Started) {
 	t.Helper()
-	p := b.until(t, started, "an end", func(p wire.Progress) bool { return p.Phase == wire.Ended })
-	require.Equal(t, wire.Done, p.Outcome, p.Reason)
+	b.Done(t, started)
 	b.judge(t, started)
 }
 
@@ -193,7 +149,7 @@ func (b *bench) judge(t *testing.T, started client.Started) {
 	pool, err := b.estate.Balancer.ReadFile("/etc/haproxy/haproxy.cfg")
 	require.NoError(t, err)
 	require.Equal(t, 1, strings.Count(string(pool), "server "+name+" "), "members of the pool")
-	out, err := b.client.Records(t.Context(), record.FindInput{Run: started.Run}, true)
+	out, err := b.Client.Records(t.Context(), record.FindInput{Run: started.Run}, true)
 	require.NoError(t, err)
 	require.Len(t, out.Entries, 1, "records of the run")
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.estate.ServiceURL()+"healthz", nil)

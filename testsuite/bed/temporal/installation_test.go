@@ -2,24 +2,21 @@ package temporal_test
 
 import (
 	"bytes"
-	"crypto/ed25519"
 	"crypto/rand"
-	"encoding/pem"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"text/template"
+	"time"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/crypto/ssh"
 
-	"fermata/client"
-	"fermata/decision"
 	"fermata/encryption"
 	"fermata/sandbox/estate"
+	"fermata/testsuite/bed/machine"
 	"fermata/testsuite/bed/temporal"
+	"fermata/testsuite/people"
 )
 
 // description is an installation on the cluster and the emulated estate.
@@ -61,37 +58,28 @@ spec:
 
 // installation is a folder as a worker's machine has it: description, secrets, who may sign, records.
 type installation struct {
-	folder, config      string
-	estate              *estate.Estate
-	requester, approver client.Person
+	people.Pair
+	folder, config string
+	estate         *estate.Estate
 }
 
 // install starts an estate and describes it.
 func install(t *testing.T, address string) installation {
 	t.Helper()
-	i := installation{folder: t.TempDir()}
+	i := installation{folder: t.TempDir(), Pair: people.Pair{Patience: 3 * time.Minute}}
 	for _, name := range []string{"secrets", "records"} {
 		require.NoError(t, os.Mkdir(filepath.Join(i.folder, name), 0o700))
 	}
 	payload, err := encryption.GenerateKey("bed-1")
 	require.NoError(t, err)
-	private, public := keyPair(t)
+	private, public, err := machine.NewKey()
+	require.NoError(t, err)
 	for name, text := range map[string]string{
-		"payload-key": payload.Encode(), "worker-key": private, "vcenter-password": rand.Text(), "tickets-token": rand.Text(), "web-01-session-key": rand.Text(),
+		"payload-key": payload.Encode(), "worker-key": string(private), "vcenter-password": rand.Text(), "tickets-token": rand.Text(), "web-01-session-key": rand.Text(),
 	} {
 		require.NoError(t, os.WriteFile(filepath.Join(i.folder, "secrets", name), []byte(text), 0o600))
 	}
-	var signers strings.Builder
-	for name, person := range map[string]*client.Person{"requester@bed": &i.requester, "approver@bed": &i.approver} {
-		key, public := keyPair(t)
-		path := filepath.Join(i.folder, name)
-		require.NoError(t, os.WriteFile(path, []byte(key), 0o600))
-		signer, err := decision.SignerFromFile(path, nil)
-		require.NoError(t, err)
-		*person = client.Person{Name: name, Signer: signer}
-		fmt.Fprintf(&signers, "%s namespaces=\"decision@fermata\" %s\n", name, public)
-	}
-	require.NoError(t, os.WriteFile(filepath.Join(i.folder, "allowed_signers"), []byte(signers.String()), 0o600))
+	i.Invent(t, i.folder, "requester@bed", "approver@bed", machine.NewKey)
 	i.estate, err = estate.Start(t.Context(), estate.Options{
 		Folder: filepath.Join(i.folder, "estate"), WorkerKey: public, VCenterPassword: i.secret(t, "vcenter-password"), TicketsToken: i.secret(t, "tickets-token"),
 	})
@@ -118,15 +106,4 @@ func (i *installation) secret(t *testing.T, name string) string {
 	data, err := os.ReadFile(filepath.Join(i.folder, "secrets", name))
 	require.NoError(t, err)
 	return string(data)
-}
-
-func keyPair(t *testing.T) (private, public string) {
-	t.Helper()
-	_, key, err := ed25519.GenerateKey(rand.Reader)
-	require.NoError(t, err)
-	block, err := ssh.MarshalPrivateKey(key, "bed")
-	require.NoError(t, err)
-	signer, err := ssh.NewSignerFromKey(key)
-	require.NoError(t, err)
-	return string(pem.EncodeToMemory(block)), strings.TrimSpace(string(ssh.MarshalAuthorizedKey(signer.PublicKey())))
 }

@@ -25,8 +25,8 @@ func TestClusterInTrouble(t *testing.T) {
 func (b *bench) inTheMiddle(t *testing.T, number int) client.Started {
 	t.Helper()
 	started := b.park(t, number)
-	b.approve(t, started)
-	b.until(t, started, "its middle", func(p wire.Progress) bool { return step(p, "deploy").State == wire.StepDone })
+	b.Approve(t, started)
+	b.Until(t, started, "its middle", func(p wire.Progress) bool { return step(p, "deploy").State == wire.StepDone })
 	return started
 }
 
@@ -47,7 +47,7 @@ func (b *bench) databaseAway(t *testing.T) {
 	require.NoError(t, b.database.Again(t.Context()))
 	b.finishes(t, middle)
 	t.Logf("the run in the middle had ended %s after PostgreSQL was back", time.Since(back).Round(100*time.Millisecond))
-	b.approve(t, parked)
+	b.Approve(t, parked)
 	b.finishes(t, parked)
 }
 
@@ -57,7 +57,7 @@ func (b *bench) processKilled(t *testing.T) {
 	b.cluster.Kill(0)
 	b.finishes(t, middle)
 	t.Logf("the run in the middle had ended %s after the kill", time.Since(killed).Round(100*time.Millisecond))
-	b.approve(t, parked)
+	b.Approve(t, parked)
 	b.finishes(t, parked)
 	b.finishes(t, b.approved(t, 5)) // A new one.
 }
@@ -65,7 +65,7 @@ func (b *bench) processKilled(t *testing.T) {
 func (b *bench) approved(t *testing.T, number int) client.Started {
 	t.Helper()
 	started := b.park(t, number)
-	b.approve(t, started)
+	b.Approve(t, started)
 	return started
 }
 
@@ -80,7 +80,7 @@ func (b *bench) restored(t *testing.T) {
 		require.NoError(t, b.database.Dump(t.Context(), database, filepath.Join(folder, database)))
 	}
 	t.Logf("the dump took %s", time.Since(begin).Round(10*time.Millisecond))
-	b.approve(t, later)
+	b.Approve(t, later)
 	b.finishes(t, later)
 
 	require.NoError(t, b.cluster.Stop())
@@ -92,20 +92,18 @@ func (b *bench) restored(t *testing.T) {
 	}
 	require.NoError(t, b.cluster.Move(t.Context(), other))
 	t.Logf("the restore took %s, with a new PostgreSQL and the start of Temporal", time.Since(begin).Round(10*time.Millisecond))
-	b.approve(t, parked)
+	b.Approve(t, parked)
 	b.finishes(t, parked)
 	b.endsOnceMore(t, later)
 }
 
 // endsOnceMore carries a run that has its record to its end again. Its record stands; a person says so.
 func (b *bench) endsOnceMore(t *testing.T, started client.Started) {
-	b.approve(t, started)
-	p := b.until(t, started, "its record, which is there already", func(p wire.Progress) bool { return step(p, "record").State == wire.StepHeld })
+	b.Approve(t, started)
+	p := b.Until(t, started, "its record, which is there already", func(p wire.Progress) bool { return step(p, "record").State == wire.StepHeld })
 	require.Contains(t, step(p, "record").Reason.Text, "another content")
-	result, err := b.client.Decide(t.Context(), client.Decision{
+	b.Decide(t, client.Decision{
 		WorkflowID: started.WorkflowID, Command: decision.Skip, Step: "record", Reason: "Temporal was restored from a backup",
-	}, b.requester)
-	require.NoError(t, err)
-	require.True(t, result.Accepted, result.Reason)
+	}, b.Requester)
 	b.finishes(t, started)
 }

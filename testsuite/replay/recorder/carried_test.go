@@ -10,7 +10,7 @@ import (
 	temporal "go.temporal.io/sdk/client"
 
 	"fermata/decision"
-	"fermata/testsuite/stage"
+	"fermata/testsuite/people"
 	"fermata/wire"
 	"fermata/workflows/run"
 )
@@ -23,7 +23,7 @@ func carried() []story {
 func continued(t *testing.T, s *set) []execution {
 	t.Helper()
 	started := s.provision(t)
-	s.Until(t, started, "the approval", stage.In(wire.Waiting))
+	s.Until(t, started, "the approval", people.In(wire.Waiting))
 	s.flood(t, started.WorkflowID, s.stray(t), run.DefaultLimits().Updates)
 	var next string
 	require.Eventually(t, func() bool {

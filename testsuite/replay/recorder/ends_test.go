@@ -10,7 +10,7 @@ import (
 	"fermata/decision"
 	"fermata/sandbox/estate"
 	"fermata/spec"
-	"fermata/testsuite/stage"
+	"fermata/testsuite/people"
 	"fermata/wire"
 )
 
@@ -34,7 +34,7 @@ func ends() []story {
 		{"provision-cancelled", cancelled},
 		{"provision-cancelled-while-waiting", func(t *testing.T, s *set) []execution {
 			started := s.provision(t)
-			s.Until(t, started, "the approval", stage.In(wire.Waiting))
+			s.Until(t, started, "the approval", people.In(wire.Waiting))
 			s.Decide(t, client.Decision{WorkflowID: started.WorkflowID, Command: decision.Cancel}, s.Requester)
 			return s.ends(t, started, wire.Cancelled)
 		}},
@@ -47,7 +47,7 @@ func ends() []story {
 func denied(t *testing.T, s *set) []execution {
 	t.Helper()
 	started := s.provision(t)
-	p := s.Until(t, started, "the approval", stage.In(wire.Waiting))
+	p := s.Until(t, started, "the approval", people.In(wire.Waiting))
 	for _, d := range []client.Decision{
 		{WorkflowID: started.WorkflowID, Command: decision.Approve, Hash: p.Preview.Hash},
 		{WorkflowID: started.WorkflowID, Command: decision.Approve, Hash: p.Preview.Plan.Document},
@@ -63,7 +63,7 @@ func denied(t *testing.T, s *set) []execution {
 func planChanged(t *testing.T, s *set) []execution {
 	t.Helper()
 	started := s.provision(t, impatient)
-	s.Until(t, started, "the approval", stage.In(wire.Waiting))
+	s.Until(t, started, "the approval", people.In(wire.Waiting))
 	s.faults[estate.Balancer].SetDown(true)
 	s.Approve(t, started)
 	return s.ends(t, started, wire.PlanChanged)
@@ -73,7 +73,7 @@ func undone(t *testing.T, s *set) []execution {
 	t.Helper()
 	started := s.provision(t, impossible)
 	s.Approve(t, started)
-	s.Until(t, started, "a held step", stage.In(wire.Held))
+	s.Until(t, started, "a held step", people.In(wire.Held))
 	s.Decide(t, client.Decision{WorkflowID: started.WorkflowID, Command: decision.Undo, Reason: "wrong version"}, s.Requester)
 	return s.ends(t, started, wire.Undone)
 }
@@ -114,7 +114,7 @@ func leftBehind(t *testing.T, s *set) []execution {
 	t.Helper()
 	started := s.provision(t, impossible, impatient)
 	s.Approve(t, started)
-	s.Until(t, started, "a held step", stage.In(wire.Held))
+	s.Until(t, started, "a held step", people.In(wire.Held))
 	s.faults[estate.VCenter].SetDown(true)
 	s.Decide(t, client.Decision{WorkflowID: started.WorkflowID, Command: decision.Undo}, s.Requester)
 	x := s.ends(t, started, wire.Undone)

@@ -12,6 +12,7 @@ import (
 	"fermata/decision"
 	"fermata/sandbox/estate"
 	"fermata/spec"
+	"fermata/testsuite/people"
 	"fermata/testsuite/stage"
 	"fermata/wire"
 )
@@ -29,7 +30,7 @@ func (s *set) provision(t *testing.T, change ...func(*spec.Server)) client.Start
 // ends waits for the end of a run and for the outcome that the story is about.
 func (s *set) ends(t *testing.T, started client.Started, outcome wire.Outcome) []execution {
 	t.Helper()
-	p := s.Until(t, started, "an end", stage.Ended)
+	p := s.Until(t, started, "an end", people.Ended)
 	require.Equal(t, outcome, p.Outcome, "%s %v", p.Reason, p.LeftBehind)
 	return of(started)
 }
@@ -76,7 +77,7 @@ func provisions() []story {
 func bySignal(t *testing.T, s *set) []execution {
 	t.Helper()
 	started := s.provision(t)
-	p := s.Until(t, started, "the approval", stage.In(wire.Waiting))
+	p := s.Until(t, started, "the approval", people.In(wire.Waiting))
 	gate, open := p.Gate(decision.Approve, "")
 	require.True(t, open)
 	signed, err := s.Client.Sign(p, gate, client.Decision{WorkflowID: started.WorkflowID, Command: decision.Approve, Hash: p.Preview.Hash}, s.Approver)
@@ -90,7 +91,7 @@ func lostAnswers(t *testing.T, s *set) []execution {
 	t.Helper()
 	s.faults[estate.Tickets].LoseNext(1)
 	started := s.provision(t)
-	s.Until(t, started, "the approval", stage.In(wire.Waiting))
+	s.Until(t, started, "the approval", people.In(wire.Waiting))
 	s.faults[estate.VCenter].LoseNext(1)
 	s.faults[estate.Balancer].LoseNext(1)
 	s.Approve(t, started)
@@ -101,7 +102,7 @@ func lostAnswers(t *testing.T, s *set) []execution {
 func restarted(t *testing.T, s *set) []execution {
 	t.Helper()
 	started := s.provision(t)
-	s.Until(t, started, "the approval", stage.In(wire.Waiting))
+	s.Until(t, started, "the approval", people.In(wire.Waiting))
 	require.NoError(t, s.Close())
 	s.Stage = s.begin()
 	s.Approve(t, started)
@@ -113,7 +114,7 @@ func retried(t *testing.T, s *set) []execution {
 	s.faults[estate.Guests].SetDown(true)
 	started := s.provision(t, impatient)
 	s.Approve(t, started)
-	s.Until(t, started, "a held step", stage.In(wire.Held))
+	s.Until(t, started, "a held step", people.In(wire.Held))
 	s.faults[estate.Guests].SetDown(false)
 	s.Decide(t, client.Decision{WorkflowID: started.WorkflowID, Command: decision.Retry, Step: "reach"}, s.Requester)
 	return s.ends(t, started, wire.Done)
@@ -124,7 +125,7 @@ func (s *set) verifyHeld(t *testing.T) client.Started {
 	t.Helper()
 	started := s.provision(t, impatient, func(server *spec.Server) { server.Spec.LoadBalancer.VerifyContains = "something else" })
 	s.Approve(t, started)
-	s.Until(t, started, "a held step", stage.In(wire.Held))
+	s.Until(t, started, "a held step", people.In(wire.Held))
 	return started
 }
 

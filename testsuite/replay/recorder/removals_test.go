@@ -6,7 +6,7 @@ import (
 
 	"fermata/client"
 	"fermata/decision"
-	"fermata/testsuite/stage"
+	"fermata/testsuite/people"
 	"fermata/wire"
 )
 
@@ -42,7 +42,7 @@ func (s *set) decommission(t *testing.T, grace time.Duration) client.Started {
 func (s *set) answered(t *testing.T, c decision.Command, outcome wire.Outcome) []execution {
 	t.Helper()
 	started := s.decommission(t, time.Hour)
-	s.Until(t, started, "the grace period", stage.In(wire.Grace))
+	s.Until(t, started, "the grace period", people.In(wire.Grace))
 	s.Decide(t, client.Decision{WorkflowID: started.WorkflowID, Command: c}, s.Requester)
 	return s.ends(t, started, outcome)
 }
