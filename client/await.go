@@ -52,6 +52,6 @@ var unattended = fmt.Sprintf("no worker serves queue %s: start one with fermata-
 
 // attended reports whether a worker serves workflows. Where that cannot be found out, the answer is still waited for.
 func (c *Client) attended(ctx context.Context) bool {
-	polled, err := Polled(ctx, c.temporal, c.namespace, wire.Queue, enumspb.TASK_QUEUE_TYPE_WORKFLOW)
+	polled, err := Polled(ctx, c.temporal.WorkflowService(), c.namespace, wire.Queue, enumspb.TASK_QUEUE_TYPE_WORKFLOW)
 	return err != nil || polled
 }

@@ -41,6 +41,10 @@ func (s service) DescribeTaskQueue(context.Context, *workflowservice.DescribeTas
 	return &workflowservice.DescribeTaskQueueResponse{Pollers: []*taskqueuepb.PollerInfo{{LastAccessTime: timestamppb.New(at)}}}, nil
 }
 
+func (s service) ListTaskQueuePartitions(context.Context, *workflowservice.ListTaskQueuePartitionsRequest, ...grpc.CallOption) (*workflowservice.ListTaskQueuePartitionsResponse, error) {
+	return &workflowservice.ListTaskQueuePartitionsResponse{}, nil
+}
+
 func (s *server) TerminateWorkflow(_ context.Context, id, _, _ string, _ ...any) error {
 	s.ended = id
 	return nil

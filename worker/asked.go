@@ -25,7 +25,7 @@ type asked struct {
 
 // Polled reports whether a worker polled the activity queue in the last minute.
 func (a asked) Polled(ctx context.Context, queue string) (bool, error) {
-	polled, err := client.Polled(ctx, a.temporal, a.namespace, queue, enums.TASK_QUEUE_TYPE_ACTIVITY)
+	polled, err := client.Polled(ctx, a.temporal.WorkflowService(), a.namespace, queue, enums.TASK_QUEUE_TYPE_ACTIVITY)
 	if err != nil {
 		return false, fault.Wrap(fault.Unavailable, err, "asking who polls "+queue)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"fermata/activities/fault"
 	"fermata/activities/loadbalancer"
 )
 
@@ -59,6 +60,21 @@ func TestDocumentRefuses(t *testing.T) {
 		_, err := readDocument([]byte(text))
 		require.ErrorContains(t, err, want, text)
 	}
+}
+
+// One that is about to stop says so to every command: another takes its place in a moment.
+func TestWhatEveryCommandMayBeTold(t *testing.T) {
+	t.Parallel()
+	for answer, kind := range map[string]fault.Kind{
+		"Permission denied\n\n":                        fault.Unauthorized,
+		"Proxy is disabled.\n\n":                       fault.Unavailable,
+		"Proxy is disabled.\n\n\nProxy is disabled.\n": fault.Unavailable,
+		"Unknown command: 'add'. ...\n":                fault.Invalid,
+	} {
+		require.Equal(t, kind, fault.KindOf(refusal(answer)), answer)
+	}
+	require.NoError(t, refusal("New server registered.\n"))
+	require.NoError(t, refusal("\n"))
 }
 
 func FuzzParseStates(f *testing.F) {

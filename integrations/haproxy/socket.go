@@ -86,6 +86,8 @@ func refusal(answer string) error {
 	switch text := strings.TrimSpace(answer); {
 	case strings.HasPrefix(text, "Permission denied"):
 		return fault.New(fault.Unauthorized, "HAProxy's socket refuses the command (Permission denied): give the stats socket \"level admin\"")
+	case strings.Contains(text, "Proxy is disabled"):
+		return fault.New(fault.Unavailable, "HAProxy refuses the command (Proxy is disabled): it is about to stop, as it does when it is reloaded, or its file says that the backend is disabled")
 	case strings.HasPrefix(text, "Unknown command"):
 		return fault.New(fault.Invalid, "HAProxy does not know the command: release 2.6 or later is needed")
 	}
