@@ -20,6 +20,7 @@ const (
 	CheckSystems       = "CheckSystems"
 	ReadRecords        = "ReadRecords"
 	HoldReservation    = "HoldReservation"
+	SendNotice         = "SendNotice"
 )
 
 // Messages that a run understands.
@@ -59,6 +60,9 @@ func AddressReservationID(site, address string) string {
 func InquiryWorkflowID(what, unique string) string {
 	return "inquiry/" + strings.Trim(what, "/") + "/" + unique
 }
+
+// NoticeWorkflowID is the id of what carries one notice; the notice's own id is unique and stable.
+func NoticeWorkflowID(notice string) string { return "notice/" + notice }
 
 // Attributes are all search attributes, for those who register them.
 func Attributes() []temporal.SearchAttributeKey {

@@ -54,7 +54,7 @@ func (w *Worker) registerWorkflows(namespace string) {
 	d := w.cfg.Installation.Decisions
 	files := authority.Files{
 		Cluster: w.cfg.Installation.Name, Namespace: namespace, AllowedSigners: d.AllowedSigners, Revoked: d.Revoked,
-		May: d.May, MaxAge: time.Duration(d.MaxAge),
+		Rules: d.Policy, MaxAge: time.Duration(d.MaxAge),
 	}
 	activities := w.registrar(wire.Queue)
 	authority.NewActivities(files, time.Now).Register(activities)

@@ -87,7 +87,7 @@ func (f *Frame) progress(ctx workflow.Context) wire.Progress {
 		Phase: f.state.Phase, Started: f.state.Started, Ended: f.state.Ended,
 		Outcome: f.state.Outcome, Reason: f.state.Reason, Preview: f.state.Preview,
 		Gates: f.state.Gates, Decisions: f.state.Decisions, Refused: max(f.state.Refused-keptRefusals, 0),
-		Ticket: f.state.Ticket, Record: f.state.Record, LeftBehind: f.state.Left, Steps: f.Steps(),
+		Policy: f.governed(), Notices: f.state.Notices, Ticket: f.state.Ticket, Record: f.state.Record, LeftBehind: f.state.Left, Steps: f.Steps(),
 	}
 }
 

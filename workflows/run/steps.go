@@ -146,6 +146,7 @@ func (f *Frame) hold(ctx workflow.Context, s Step, st *stepState, err error) err
 		Why: s.Title + ": " + reason.Text,
 	})
 	f.enter(ctx, wire.Held)
+	f.tell(ctx, f.notice(wire.NoticeHeld, gateHold+s.ID, s.ID, s.Title+": "+reason.Text), f.state.Terms.Audience(decision.Retry))
 	return openErr
 }
 
