@@ -163,6 +163,8 @@ type Progress struct {
 	Decisions  []Judged        `json:"decisions,omitempty"`
 	Refused    int             `json:"refused,omitempty"` // Refusals beyond those kept whole.
 	Ticket     string          `json:"ticket,omitempty"`  // Link.
+	Stopped    *Stopped        `json:"stopped,omitempty"` // No step begins: automation is stopped.
+	Waits      string          `json:"waits,omitempty"`   // Why the guard has given no permit yet.
 	Policy     *Governed       `json:"policy,omitempty"`
 	Notices    []*NoticeState  `json:"notices,omitempty"` // Who was told, and what came of it.
 	Record     string          `json:"record,omitempty"`
@@ -175,6 +177,7 @@ type Governed struct {
 	Rule     string   `json:"rule"`
 	Change   string   `json:"change"`             // normal, standard or emergency.
 	Approved string   `json:"approved,omitempty"` // Who approved, or which rule did.
+	Permit   int      `json:"permit,omitempty"`   // The guard's number of it.
 	Review   string   `json:"review,omitempty"`   // What became of an emergency change's review.
 	Notes    []string `json:"notes,omitempty"`    // What changed while the run waited.
 }

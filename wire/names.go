@@ -21,6 +21,7 @@ const (
 	ReadRecords        = "ReadRecords"
 	HoldReservation    = "HoldReservation"
 	SendNotice         = "SendNotice"
+	Guard              = "Guard"
 )
 
 // Messages that a run understands.
@@ -28,6 +29,13 @@ const (
 	QueryProgress = "progress"
 	UpdateDecide  = "decide"
 	SignalDecide  = "decide"
+)
+
+// What a run and the guard tell each other.
+const (
+	SignalAsk    = "ask"   // To the guard: a GuardAsk.
+	SignalAnswer = "guard" // To a run: a GuardAnswer.
+	QueryGuard   = "guard" // A GuardState.
 )
 
 // SignalFree ends a reservation; its value is the ULID of the run that holds it.
@@ -60,6 +68,9 @@ func AddressReservationID(site, address string) string {
 func InquiryWorkflowID(what, unique string) string {
 	return "inquiry/" + strings.Trim(what, "/") + "/" + unique
 }
+
+// GuardWorkflowID is the id of the one guard of an installation.
+func GuardWorkflowID() string { return "guard" }
 
 // NoticeWorkflowID is the id of what carries one notice; the notice's own id is unique and stable.
 func NoticeWorkflowID(notice string) string { return "notice/" + notice }

@@ -12,6 +12,7 @@ import (
 	"fermata/activities/secret"
 	"fermata/integrations/recordfolder"
 	"fermata/wire"
+	"fermata/workflows/guard"
 	"fermata/workflows/inquiry"
 	"fermata/workflows/provision"
 	"fermata/workflows/reservation"
@@ -68,6 +69,7 @@ func RegisterWorkflows(register func(name string, workflow any)) {
 	provision.Register(register)
 	inquiry.Register(register)
 	reservation.Register(register)
+	guard.Register(register)
 }
 
 // bind gives a capability its systems, site by site: each site has a queue of its own.

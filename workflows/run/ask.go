@@ -2,6 +2,7 @@ package run
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -174,12 +175,15 @@ func (f *Frame) governed() *wire.Governed {
 	if t == nil {
 		return nil
 	}
-	g := &wire.Governed{Policy: t.Policy, Rule: t.Rule, Change: t.Change, Approved: f.state.Approved}
+	g := &wire.Governed{Policy: t.Policy, Rule: t.Rule, Change: t.Change, Approved: f.state.Approved, Permit: f.state.Guard.Permit}
 	if a := f.state.Approval; a != nil {
 		g.Approved, g.Notes = strings.Join(a.Approvers, ", "), a.Notes
 	}
 	if r := f.state.Review; r != nil {
 		g.Review, g.Notes = r.Reviewed(), r.Notes
+	}
+	if without := f.state.Guard.Without; without != "" {
+		g.Notes = append(slices.Clone(g.Notes), without)
 	}
 	return g
 }

@@ -34,6 +34,7 @@ func (f *Frame) listen(ctx workflow.Context) error {
 	}
 	f.decided = workflow.GetSignalChannel(ctx, wire.SignalDecide)
 	workflow.GoNamed(ctx, "signals", f.receive)
+	workflow.GoNamed(ctx, "guard", f.hear)
 	return nil
 }
 

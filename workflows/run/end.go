@@ -37,6 +37,7 @@ func (f *Frame) end(ctx workflow.Context) (wire.StartOutput, error) {
 	}
 	f.state.Gates = nil
 	f.enter(ctx, wire.Ended)
+	f.release(ctx)
 	f.tellEnd(ctx)
 	if err := f.handedOver(ctx); err != nil {
 		return wire.StartOutput{}, err

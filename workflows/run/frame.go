@@ -38,6 +38,7 @@ type Frame struct {
 	signals int
 	// deciding counts the signals that are being decided; updates are counted by Temporal.
 	deciding int
+	heard    int  // Answers of the guard.
 	starting int  // Notices that have no run of their own yet.
 	ending   bool // What is left is to undo and to write the record.
 	decided  workflow.ReceiveChannel
@@ -123,7 +124,7 @@ func (f *Frame) live(ctx workflow.Context) error {
 			return err
 		}
 	}
-	for _, stage := range []func(workflow.Context) error{f.begin, f.plan, f.govern, f.reserve, f.ask, f.confirm, f.act, f.review} {
+	for _, stage := range []func(workflow.Context) error{f.begin, f.plan, f.govern, f.register, f.reserve, f.ask, f.permit, f.confirm, f.act, f.review} {
 		if err := stage(ctx); err != nil {
 			return err
 		}

@@ -111,6 +111,9 @@ type execution struct {
 	house    *house
 	verdicts []wire.DecideResult
 	sent     int
+	asked    []wire.GuardAsk
+	start    time.Time
+	kind     string // Workflow type that begin starts; empty: plain.
 }
 
 func (h *house) execution(l Limits, steps []string) *execution {

@@ -1,10 +1,12 @@
 package run
 
 import (
+	"cmp"
 	"encoding/json"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/workflow"
 
@@ -34,7 +36,23 @@ func ruled(t *testing.T, rules string) (x *execution, told *[]wire.Notice) {
 		*told = append(*told, n)
 		return nil
 	}, workflow.RegisterOptions{Name: wire.SendNotice})
+	x.guarded(func(a wire.GuardAsk) *wire.GuardAnswer {
+		return &wire.GuardAnswer{Permit: map[string]int{wire.AskAct: 7}[a.What]}
+	})
 	return x, told
+}
+
+// guarded lets a guard answer what the run asks; nil: it hears and does not answer.
+func (x *execution) guarded(answer func(wire.GuardAsk) *wire.GuardAnswer) {
+	x.OnSignalExternalWorkflow(mock.Anything, wire.GuardWorkflowID(), "", wire.SignalAsk, mock.Anything).
+		Return(func(_, _, _, _ string, arg any) error {
+			a := arg.(wire.GuardAsk)
+			x.asked = append(x.asked, a)
+			if said := answer(a); said != nil && a.What != wire.AskEnd {
+				x.SignalWorkflow(wire.SignalAnswer, *said)
+			}
+			return nil
+		})
 }
 
 // begin executes a run that alice asks for.
@@ -46,7 +64,7 @@ func (x *execution) begin(t *testing.T, change func(*decision.Envelope)) wire.St
 	if change != nil {
 		change(&e)
 	}
-	x.ExecuteWorkflow(plain, wire.StartInput{Run: runULID, Document: json.RawMessage(document), Start: x.sign(t, alice, alice, e)})
+	x.ExecuteWorkflow(cmp.Or(x.kind, plain), wire.StartInput{Run: runULID, Document: json.RawMessage(document), Start: x.sign(t, alice, alice, e)})
 	require.True(t, x.IsWorkflowCompleted())
 	require.NoError(t, x.GetWorkflowError())
 	var out wire.StartOutput
@@ -81,7 +99,7 @@ func TestAQuorumOfTwo(t *testing.T) {
 		Policy wire.Governed `json:"policy"`
 	}
 	require.NoError(t, json.Unmarshal(x.house.records[0].Decisions, &kept))
-	require.Equal(t, wire.Governed{Policy: x.house.policy.Rules.Hash(), Rule: "all", Change: "normal", Approved: bob + ", " + carol}, kept.Policy)
+	require.Equal(t, wire.Governed{Policy: x.house.policy.Rules.Hash(), Rule: "all", Change: "normal", Approved: bob + ", " + carol, Permit: 7}, kept.Policy)
 }
 
 func codesOf(results []wire.DecideResult) []string {

@@ -35,6 +35,7 @@ type state struct {
 	Seen      map[string]bool     `json:"seen"`    // Ids of the decisions that counted.
 	Stop      *stop               `json:"stop,omitempty"`
 	Ticket    string              `json:"ticket,omitempty"`
+	Guard     guarded             `json:"guard,omitzero"`
 	Told      int                 `json:"told,omitempty"` // Counts notices: their ids never come twice.
 	Notices   []*wire.NoticeState `json:"notices,omitempty"`
 	Left      []string            `json:"left,omitempty"` // The left-behind ledger.
