@@ -104,7 +104,10 @@ func (b bench) system() notifytest.System {
 			t.Helper()
 			return b.driver(t, func(c *smtp.Config) { c.CA = setup(t, emulator.Options{}).server.CAFile() })
 		},
-		Unknown: func(t *testing.T) (notify.Notifier, string) { t.Helper(); return b.driver(t, nil), "nobody@example.net" },
+		Unknown: func(t *testing.T) (notify.Notifier, string) {
+			t.Helper()
+			return b.driver(t, nil), "nobody@example.net"
+		},
 		Small: func(t *testing.T) notify.Notifier {
 			t.Helper()
 			o := b.options

@@ -96,7 +96,10 @@ func (b bench) system() notifytest.System {
 			t.Helper()
 			return b.driver(t, func(c *webhook.Config) { c.URL += "/nobody" }), ""
 		},
-		Small: func(t *testing.T) notify.Notifier { t.Helper(); return setup(t, hooks.Options{MaxBytes: 2000}).driver(t, nil) },
+		Small: func(t *testing.T) notify.Notifier {
+			t.Helper()
+			return setup(t, hooks.Options{MaxBytes: 2000}).driver(t, nil)
+		},
 	}
 }
 
