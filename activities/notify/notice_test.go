@@ -72,5 +72,5 @@ func TestCheckedMendsTexts(t *testing.T) {
 	require.Equal(t, []string{"a", "b", "c", "", "d", "e[2J fg"}, got.Text[:6])
 	require.Equal(t, "[cut]", got.Text[len(got.Text)-1])
 	require.Less(t, len(strings.Join(got.Text, "\n")), 13<<10)
-	require.Equal(t, n.Text[0], "a\r\nb\rc\n\nd  ", "the caller's own stays")
+	require.Equal(t, "a\r\nb\rc\n\nd  ", n.Text[0], "the caller's own stays")
 }

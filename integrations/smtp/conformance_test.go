@@ -1,12 +1,7 @@
 package smtp_test
 
 import (
-	"bytes"
 	"context"
-	"io"
-	"mime"
-	"mime/quotedprintable"
-	"net/mail"
 	"strings"
 	"testing"
 
@@ -131,30 +126,21 @@ func judge(t *testing.T, s *emulator.Server, box string) (found []notifytest.Jud
 // read decodes one message, and looks that it is what automatic mail must be.
 func read(t *testing.T, text []byte, box string) notifytest.Judged {
 	t.Helper()
-	m, err := mail.ReadMessage(bytes.NewReader(text))
+	m, err := emulator.Decode(text)
 	require.NoError(t, err)
-	addressed, err := m.Header.AddressList("To")
-	require.NoError(t, err)
-	require.Len(t, addressed, 1)
-	require.Equal(t, box, addressed[0].Address)
+	require.Equal(t, []string{box}, m.To)
 	require.Empty(t, m.Header.Get("Bcc"))
 	require.Equal(t, "auto-generated", m.Header.Get("Auto-Submitted"))
 	at, err := m.Header.Date()
 	require.NoError(t, err)
 	require.Equal(t, 2026, at.Year())
-	title, err := new(mime.WordDecoder).DecodeHeader(m.Header.Get("Subject"))
-	require.NoError(t, err)
 	id := m.Header.Get("Message-Id")
 	require.True(t, strings.HasPrefix(id, "<") && strings.HasSuffix(id, "@example.net>"), id)
-	require.Equal(t, "quoted-printable", m.Header.Get("Content-Transfer-Encoding"))
-	body, err := io.ReadAll(quotedprintable.NewReader(m.Body))
-	require.NoError(t, err)
 	for line := range strings.Lines(string(text)) {
 		require.LessOrEqual(t, len(line), 80, line)
 	}
 	return notifytest.Judged{
 		ID:    strings.TrimSuffix(strings.TrimPrefix(id, "<"), "@example.net>"),
-		Event: notify.Event(m.Header.Get("Fermata-Event")), Title: title,
-		Lines: strings.Split(strings.ReplaceAll(string(body), "\r\n", "\n"), "\n"), Raw: string(text),
+		Event: notify.Event(m.Header.Get("Fermata-Event")), Title: m.Subject, Lines: m.Lines, Raw: string(text),
 	}
 }
