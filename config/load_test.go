@@ -196,6 +196,9 @@ func TestSpecAndSecretAgree(t *testing.T) {
 	for _, other := range []string{
 		"secret://file/a", "secret://file/a/b.c-d_e", "secret://File/a", "secret:///a", "secret://file/", "secret://file/../a",
 		"secret://file/a b", "secret://f1/A", "file/a", "secret://file/-a", "secret://1f/a",
+		"secret://vault/kv/a#b", "secret://vault/kv/a@3", "secret://vault/kv/a#b@3", "secret://vault/kv/a@3#b", "secret://vault/kv/a#", "secret://vault/kv/a@",
+		"secret://vault/kv/a#b#c", "secret://vault/kv/a#b/c", "secret://vault/kv/a@1@2", "secret://vault/kv/a#b..c", "secret://vault/kv/a@1..2",
+		"secret://vault/kv/a@-1", "secret://vault/kv/a?version=3", "secret://vault/kv/a@" + strings.Repeat("1", 64), "secret://vault/kv/a@" + strings.Repeat("1", 65),
 	} {
 		_, _, want := secret.Ref(other).Parse()
 		_, got := spec.Parse("f", []byte(strings.Replace(string(example), ref, "'"+other+"'", 1)))
