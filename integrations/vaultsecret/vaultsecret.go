@@ -47,15 +47,6 @@ func New(cfg Config) (*Provider, error) {
 	return p, nil
 }
 
-// String says where the Vault is.
-func (p *Provider) String() string { return "Vault at " + p.base.String() }
-
-// GoString is String: what is inside is nobody's to see.
-func (p *Provider) GoString() string { return p.String() }
-
-// Format is String for every verb.
-func (p *Provider) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(p.String())) }
-
 // Read returns the field's current value.
 func (p *Provider) Read(ctx context.Context, name string) (secret.Value, error) {
 	value, _, err := p.ReadVersion(ctx, name, "")

@@ -1,7 +1,6 @@
 package vaultsecret
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -110,7 +109,7 @@ func TestVaultIsAway(t *testing.T) {
 	_, err = b.Read(t.Context(), "kv/a#value")
 	require.Equal(t, fault.Throttled, fault.KindOf(err), "%v", err)
 	var f *fault.Error
-	require.True(t, errors.As(err, &f))
+	require.ErrorAs(t, err, &f)
 	require.Equal(t, 7*time.Second, f.After)
 
 	b.faults.FailNext(1)
