@@ -1,6 +1,6 @@
 // Package secret resolves references to secrets.
 //
-// A spec or a configuration carries only references, secret://provider/name. An activity resolves one at the moment
+// A spec or a configuration carries only references, secret://provider/name#field@version. An activity resolves one at the moment
 // of use; the value is never returned from an activity, logged, or put in an error.
 package secret
 

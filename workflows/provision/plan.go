@@ -38,8 +38,13 @@ func (p *provision) Plan(ctx workflow.Context) (wire.Preview, error) {
 	}
 	var r resolved
 	pins := slices.Clone(p.pins)
+	pinning := p.pinning(ctx)
 	readings := []reading{
-		p.lookAtCompute(&r), p.lookAtGuests(&r, &pins), p.lookAtReservation,
+		p.lookAtCompute(&r), p.lookAtGuests(&r, func(versions []secret.Pinned) {
+			if pinning {
+				pins = versions
+			}
+		}), p.lookAtReservation,
 		func(ctx workflow.Context) []wire.Observation {
 			if err := record.CheckStore(ctx); err != nil {
 				return failed("records", err)
@@ -171,7 +176,7 @@ func (p *provision) lookAtReservation(ctx workflow.Context) []wire.Observation {
 	return nil
 }
 
-func (p *provision) lookAtGuests(r *resolved, pins *[]secret.Pinned) reading {
+func (p *provision) lookAtGuests(r *resolved, pin func([]secret.Pinned)) reading {
 	return func(ctx workflow.Context) []wire.Observation {
 		access := p.server.Spec.Access.System
 		name := system("guest access", access)
@@ -179,9 +184,7 @@ func (p *provision) lookAtGuests(r *resolved, pins *[]secret.Pinned) reading {
 		if err != nil {
 			return failed(name, err)
 		}
-		if !p.planned {
-			*pins = checked.Secrets
-		}
+		pin(checked.Secrets)
 		key, err := guest.AuthorizedKey(ctx, guest.AuthorizedKeyInput{System: access})
 		if err != nil {
 			return failed(name, err)

@@ -3,9 +3,20 @@ package provision
 import (
 	"slices"
 
+	"go.temporal.io/sdk/workflow"
+
 	"fermata/activities/secret"
 	"fermata/spec"
 )
+
+// pinSecrets marks runs that pin the versions of their secrets. A run that an older build planned shows no versions, even
+// where its guests' worker was a newer one and told them: people were asked without.
+const pinSecrets = "pin-secrets"
+
+// pinning reports whether this planning is the one that pins: the first of a run that has secrets.
+func (p *provision) pinning(ctx workflow.Context) bool {
+	return !p.planned && len(p.secrets()) > 0 && workflow.GetVersion(ctx, pinSecrets, workflow.DefaultVersion, 1) != workflow.DefaultVersion
+}
 
 // secrets are the references that the run resolves, each in the version that the plan in force pins.
 func (p *provision) secrets() []secret.Ref {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/workflow"
 
 	"fermata/activities/fault"
 	"fermata/activities/guest"
@@ -131,6 +132,18 @@ func TestARunPlannedBeforeVersions(t *testing.T) {
 	b := setup(t, secretive)
 	b.estate.shelf.current, b.estate.shelf.old = "3", true
 	b.RegisterDelayedCallback(func() { b.estate.shelf.old = false }, time.Second)
+	b.say(t, time.Minute, bob, decision.Approve, "")
+	require.Equal(t, wire.Done, b.carry(t).Outcome)
+	require.NotContains(t, string(b.estate.records[0].Plan), `"secrets"`)
+	require.Equal(t, []string{systemSecret, applicationSecret}, b.estate.shelf.read)
+}
+
+// Only the worker of the guests was renewed when the run was planned: it told versions, and nobody was shown them.
+func TestARunOfAnOlderBuildWithANewerWorkerOfGuests(t *testing.T) {
+	t.Parallel()
+	b := setup(t, secretive)
+	b.estate.shelf.current = "3"
+	b.OnGetVersion(pinSecrets, workflow.DefaultVersion, workflow.Version(1)).Return(workflow.DefaultVersion)
 	b.say(t, time.Minute, bob, decision.Approve, "")
 	require.Equal(t, wire.Done, b.carry(t).Outcome)
 	require.NotContains(t, string(b.estate.records[0].Plan), `"secrets"`)
