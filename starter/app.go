@@ -28,6 +28,7 @@ func New() *cli.App {
 			planCommand(), runCommand(), listCommand(), showCommand(), watchCommand(),
 			approveCommand(), rejectCommand(), retryCommand(), skipCommand(), undoCommand(), cancelCommand(),
 			decommissionCommand(), restoreCommand(), purgeCommand(),
+			stopCommand(), resumeCommand(), automationCommand(), policyCommand(),
 			historyCommand(), schemaCommand(), validateCommand(), doctorCommand(), versionCommand(),
 		},
 		Metadata: map[string]any{dialKey: dialer(dialTemporal)},
