@@ -40,7 +40,7 @@ func (f failures) ErrorToFailure(err error) *failurepb.Failure {
 	if !f.hasForeign(failure) {
 		return failure
 	}
-	failure = proto.Clone(failure).(*failurepb.Failure) // The error keeps its own.
+	failure = proto.CloneOf(failure) // The error keeps its own.
 	anyone := codec{keys: f.codec.keys}
 	each(failure, func(_ *failurepb.Failure, p *commonpb.Payload) *commonpb.Payload {
 		if !f.codec.known.foreign(p) {
@@ -62,10 +62,11 @@ func (f failures) ErrorToFailure(err error) *failurepb.Failure {
 // moved stands in place of what a failure says, where that was sealed for another.
 const moved = "this failure's text was sealed for another workflow or activity: somebody moved it"
 
-// FailureToError reads a failure. What is sealed for another is taken out of it.
+// FailureToError reads a failure. What is sealed for another is taken out of it. The failure itself is not changed: the
+// SDK's own converter writes the opened message into it, and the SDK records it afterwards where a local activity fails.
 func (f failures) FailureToError(failure *failurepb.Failure) error {
+	failure = proto.CloneOf(failure)
 	if f.hasForeign(failure) {
-		failure = proto.Clone(failure).(*failurepb.Failure)
 		each(failure, func(in *failurepb.Failure, p *commonpb.Payload) *commonpb.Payload {
 			if !f.codec.known.foreign(p) {
 				return p

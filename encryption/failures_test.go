@@ -29,15 +29,15 @@ func TestAFailureIsSealedAnewOnItsWayUp(t *testing.T) {
 	r := newKeyring(t, newKey(t, "a"))
 	inChild := failing(r, step).ErrorToFailure(thrown())
 	ofChild := failing(r, run).ErrorToFailure(temporal.NewApplicationErrorWithCause("child", "Held", failing(r, step).FailureToError(inChild)))
-	sealed := proto.Clone(ofChild).(*failurepb.Failure)
+	sealed := proto.CloneOf(ofChild)
 	inParent := failing(r, run).FailureToError(ofChild)
 	ofParent := failing(r, other).ErrorToFailure(inParent)
 	require.NotContains(t, ofParent.String(), "canary")
 	require.NotContains(t, ofParent.String(), "web-01", "nothing in it is the child's")
 
 	for name, err := range map[string]error{
-		"the client": failing(r, other).FailureToError(proto.Clone(ofParent).(*failurepb.Failure)),
-		"no context": r.FailureConverter().FailureToError(proto.Clone(ofParent).(*failurepb.Failure)),
+		"the client": failing(r, other).FailureToError(ofParent),
+		"no context": r.FailureConverter().FailureToError(ofParent),
 		"the child":  failing(r, run).FailureToError(sealed),
 	} {
 		var app *temporal.ApplicationError
@@ -54,13 +54,23 @@ func TestAFailureIsSealedAnewOnItsWayUp(t *testing.T) {
 	require.Contains(t, again.String(), "web-01", "the error kept the failure that it was read from")
 }
 
+// The SDK reads the failure of a local activity and then records the very same one.
+func TestReadingAFailureOpensNothingInPlace(t *testing.T) {
+	t.Parallel()
+	r := newKeyring(t, newKey(t, "a"))
+	f := failing(r, step).ErrorToFailure(thrown())
+	require.ErrorContains(t, failing(r, step).FailureToError(f), "canary-message")
+	require.NotContains(t, f.String(), "canary")
+	require.NoError(t, r.FailureConverter().FailureToError(nil))
+}
+
 func TestAFailureOfAnotherIsNotShown(t *testing.T) {
 	t.Parallel()
 	r := newKeyring(t, newKey(t, "a"))
 	theirs := failing(r, other).ErrorToFailure(thrown())
 	mine := failing(r, run).ErrorToFailure(errors.New("mine"))
 	mine.Cause = theirs
-	err := failing(r, run).FailureToError(proto.Clone(mine).(*failurepb.Failure))
+	err := failing(r, run).FailureToError(mine)
 	require.ErrorContains(t, err, "mine")
 	var cause *temporal.ApplicationError
 	require.ErrorAs(t, errors.Unwrap(err), &cause)
