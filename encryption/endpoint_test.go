@@ -90,6 +90,8 @@ func TestTheEndpointOpensForWhoHasTheToken(t *testing.T) {
 
 	overTLS := open(t, func(e *encryption.Endpoint) { e.TLS = true })
 	require.True(t, overTLS.enter(t, token).Result().Cookies()[0].Secure)
+	answer = w.ask(t, http.MethodPost, "/codec/enter", "token="+token, "Content-Type", "application/x-www-form-urlencoded", "X-Forwarded-Proto", "https")
+	require.True(t, answer.Result().Cookies()[0].Secure, "a proxy has the certificate")
 }
 
 func TestPreflight(t *testing.T) {

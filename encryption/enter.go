@@ -83,9 +83,9 @@ func (e Endpoint) enter(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "this is not the token", http.StatusUnauthorized)
 		return
 	}
-	http.SetCookie(w, &http.Cookie{
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // Without TLS the endpoint listens on loopback only.
 		Name: cookieName, Value: e.cookie(time.Now().Add(session)), Path: EndpointPath, MaxAge: int(session.Seconds()),
-		HttpOnly: true, Secure: e.TLS, SameSite: http.SameSiteStrictMode,
+		HttpOnly: true, Secure: e.TLS || r.Header.Get("X-Forwarded-Proto") == "https", SameSite: http.SameSiteStrictMode,
 	})
 	http.Redirect(w, r, e.Home, http.StatusSeeOther)
 }

@@ -20,10 +20,10 @@ func keysCommand() *cli.Command {
 		Name: "keys", Usage: "list, make and rotate the keys that payloads are sealed with",
 		Description: "A rotation without an outage, each phase after the one before has reached every process:\n\n" +
 			"   fermata keys new k1 --out secrets/payload-key   the first key of an installation\n" +
-			"   fermata keys rotate                     1. a new key that opens; restart the workers, one by one\n" +
-			"   fermata keys rotate --activate k2       2. it seals from now on; restart the workers, one by one\n" +
-			"   fermata keys list --used                   which keys the open runs need\n" +
-			"   fermata keys retire k1                  3. the old one goes, when no open run needs it",
+			"   fermata keys rotate                             1. a new key that opens; restart the workers, one by one\n" +
+			"   fermata keys rotate --activate k2               2. it seals from now on; restart the workers, one by one\n" +
+			"   fermata keys list --used                        which keys the open runs need\n" +
+			"   fermata keys retire k1                          3. the old one goes, when no open run needs it",
 		Subcommands: []*cli.Command{keysListCommand(), keysNewCommand(), keysRotateCommand(), keysRetireCommand()},
 		Action: func(c *cli.Context) error {
 			if c.NArg() > 0 {
