@@ -29,7 +29,7 @@ func New() *cli.App {
 			approveCommand(), rejectCommand(), retryCommand(), skipCommand(), undoCommand(), cancelCommand(),
 			decommissionCommand(), restoreCommand(), purgeCommand(),
 			stopCommand(), resumeCommand(), automationCommand(), policyCommand(),
-			historyCommand(), schemaCommand(), validateCommand(), doctorCommand(), versionCommand(),
+			historyCommand(), schemaCommand(), validateCommand(), doctorCommand(), keysCommand(), codecCommand(), versionCommand(),
 		},
 		Metadata: map[string]any{dialKey: dialer(dialTemporal)},
 		Action: func(c *cli.Context) error {
@@ -45,6 +45,9 @@ func New() *cli.App {
 	}
 	for _, c := range app.Commands {
 		c.OnUsageError = app.OnUsageError
+		for _, sub := range c.Subcommands {
+			sub.OnUsageError = app.OnUsageError
+		}
 	}
 	return app
 }

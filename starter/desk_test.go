@@ -32,6 +32,7 @@ type fake struct {
 	result    wire.DecideResult
 	guard     wire.GuardState
 	missing   map[string]string
+	used      map[string]int // Of KeysInUse.
 	findings  []wire.Observation
 	busy      int // How often Start finds the target busy.
 	decisions []client.Decision
@@ -85,6 +86,8 @@ func (f *fake) Check(_ context.Context, refs []wire.SystemRef) ([]wire.Observati
 	f.asked = refs
 	return f.findings, nil
 }
+
+func (f *fake) KeysInUse(context.Context) (map[string]int, error) { return f.used, f.err }
 
 func (f *fake) MissingAttributes(context.Context) (map[string]string, error) { return f.missing, nil }
 

@@ -20,14 +20,14 @@ spec:
     managers: {members: [bob@estate.test]}
   machines: [night@estate.test]
   rules:
-    - name: production
-      match: {environments: [production]}
+    - name: lab
+      match: {environments: [lab]}
       may: {start: [people], approve: [people], operate: [managers]}
       approval: {quorum: 2, deadline: 8h, escalate: {after: 4h, to: [managers]}}
       emergency: {by: [people], review: [managers], within: 24h}
     - {name: other, may: {start: [managers], approve: [people]}}
   limits:
-    - {name: hourly, match: {environments: [production]}, changesPerHour: 5}
+    - {name: hourly, match: {environments: [lab]}, changesPerHour: 5}
 `
 
 // example is a spec that the repository ships.
@@ -40,7 +40,7 @@ func TestPolicyTestSaysWhoCouldApprove(t *testing.T) {
 	out, _, code := d.run(t, "policy", "test", example)
 	require.Equal(t, 0, code, out)
 	for _, want := range []string{
-		"rule    production, a normal change", "approve    people (bob@estate.test)", "needs 2 approval(s), none by the requester, within 8h",
+		"rule    lab, a normal change", "approve    people (bob@estate.test)", "needs 2 approval(s), none by the requester, within 8h",
 		"after 4h also managers (bob@estate.test)", "limit hourly: 5 changes within an hour",
 	} {
 		require.Contains(t, out, want)
@@ -62,7 +62,7 @@ func TestPolicyTestSaysWhetherADecisionWouldCount(t *testing.T) {
 		"yes":            {[]string{"--person", "carol@estate.test"}, 0, "it would count; 2 people must approve"},
 		"other command":  {[]string{"--person", "bob@estate.test", "--command", "retry"}, 0, "it would count"},
 		"the requester":  {[]string{"--person", "carol@estate.test", "--requester", "Carol@estate.test"}, exitRefused, "somebody else must approve"},
-		"a stranger":     {[]string{"--person", "eve@example"}, exitRefused, `eve@example may not approve: rule "production" lets people`},
+		"a stranger":     {[]string{"--person", "eve@example"}, exitRefused, `eve@example may not approve: rule "lab" lets people`},
 		"a machine":      {[]string{"--person", "night@estate.test"}, exitRefused, "machines may start and cancel"},
 		"not steering":   {[]string{"--person", "carol@estate.test", "--command", "purge"}, exitRefused, "lets managers"},
 		"no such word":   {[]string{"--person", "carol@estate.test", "--command", "aprove"}, exitInvalid, "no command"},
@@ -102,7 +102,7 @@ func TestPolicyCheckReportsPlaces(t *testing.T) {
 	d.write(t, "bad.yaml", site+"    - {name: other, changesPerHour: 0}\n    - {name: other, targetsPerRun: 1}\n")
 	_, errors, code := d.run(t, "policy", "check", filepath.Join(d.folder, "bad.yaml"))
 	require.Equal(t, exitInvalid, code)
-	require.Contains(t, errors, "bad.yaml:18:38: spec.limits[1].changesPerHour: expected a whole number from 1 to 1000000, found 0")
+	require.Contains(t, errors, "bad.yaml:18:37: spec.limits[1].changesPerHour: expected a whole number from 1 to 1000000, found 0")
 	require.Contains(t, errors, "bad.yaml:19:14: spec.limits[2].name: expected a value of its own")
 }
 
