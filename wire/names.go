@@ -55,9 +55,12 @@ func AddressReservationID(site, address string) string {
 	return "address/" + site + "/" + address
 }
 
+// InquiryPrefix begins the ids of short runs that only read.
+const InquiryPrefix = "inquiry/"
+
 // InquiryWorkflowID is the id of a short run that only reads.
 func InquiryWorkflowID(what, unique string) string {
-	return "inquiry/" + strings.Trim(what, "/") + "/" + unique
+	return InquiryPrefix + strings.Trim(what, "/") + "/" + unique
 }
 
 // Attributes are all search attributes, for those who register them.
