@@ -53,6 +53,9 @@ type folder struct {
 func Prepare(path, namespace string) (Files, error) { return prepare(path, namespace, time.Now()) }
 
 func prepare(path, namespace string, now time.Time) (files Files, err error) {
+	if path, err = filepath.Abs(path); err != nil { // The files are named in descriptions that stand elsewhere.
+		return files, fmt.Errorf("finding the folder of certificates: %w", err)
+	}
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return files, fmt.Errorf("making the folder of certificates: %w", err)
 	}
