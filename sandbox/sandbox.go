@@ -214,6 +214,14 @@ func (s *Sandbox) Describe(w io.Writer) {
 	}
 }
 
+// Activities names the activity types that the worker serves, by task queue; nil without a worker.
+func (s *Sandbox) Activities() map[string][]string {
+	if s.worker == nil {
+		return nil
+	}
+	return s.worker.Activities()
+}
+
 // uiAddress is the page with the list of runs.
 func (s *Sandbox) uiAddress() string { return s.ui.URL() + "/namespaces/" + Namespace + "/workflows" }
 

@@ -42,7 +42,7 @@ type Options struct {
 // Server is a Temporal server in this process.
 type Server struct {
 	server       temporal.Server
-	port         int
+	ports        ports
 	certificates certificates.Files
 }
 
@@ -82,7 +82,7 @@ func Start(o Options) (*Server, error) {
 	if err := server.Start(); err != nil {
 		return nil, fmt.Errorf("starting Temporal: %w", err)
 	}
-	return &Server{server: server, port: ports.frontend, certificates: files}, nil
+	return &Server{server: server, ports: ports, certificates: files}, nil
 }
 
 // Certificates are the files of a server that has its state in the folder, made if they are not there.
@@ -94,7 +94,15 @@ func Certificates(folder, namespace string) (certificates.Files, error) {
 func (s *Server) Certificates() certificates.Files { return s.certificates }
 
 // Address is the frontend's host:port.
-func (s *Server) Address() string { return address(s.port) }
+func (s *Server) Address() string { return address(s.ports.frontend) }
+
+// Parts are the addresses at which Temporal's parts talk among themselves, by their names. No client has to do with them.
+func (s *Server) Parts() map[primitives.ServiceName]string {
+	return map[primitives.ServiceName]string{
+		primitives.InternalFrontendService: address(s.ports.internal), primitives.HistoryService: address(s.ports.history),
+		primitives.MatchingService: address(s.ports.matching), primitives.WorkerService: address(s.ports.worker),
+	}
+}
 
 // Stop stops Temporal. Clients and workers must have stopped before.
 func (s *Server) Stop() error { return s.server.Stop() }
