@@ -15,7 +15,9 @@ import (
 // workflow: signatures and approvals are looked at in workflows, and Temporal starts an activity by itself for whoever asks,
 // where activity.enableStandalone is on. It refuses a change for an owner other than the workflow, whose id is the lock on
 // that owner: nobody changes server/web-01 but the run that holds it.
-type guard struct{ interceptor.WorkerInterceptorBase }
+type guard struct {
+	interceptor.WorkerInterceptorBase
+}
 
 // InterceptActivity is the SDK's.
 func (*guard) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {

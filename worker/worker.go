@@ -163,6 +163,9 @@ func (w *Worker) Start(ctx context.Context) (err error) {
 	if w.temporal, err = temporal.DialContext(ctx, connection); err != nil {
 		return fmt.Errorf("connecting to Temporal at %s: %w", connection.HostPort, err)
 	}
+	if err := mayWork(ctx, w.temporal, connection.Namespace); err != nil {
+		return err
+	}
 	if err := w.open(ctx, integrations.Environment{Secrets: secrets, Log: w.cfg.Log}); err != nil {
 		return err
 	}

@@ -24,6 +24,9 @@ func TestWorkersAsProcesses(t *testing.T) {
 	a := child(t, roleWorker, "--config", h.WorkerConfig, "--serve", "compute,kitchen").run()
 	require.Equal(t, 2, a.code, a.out)
 	require.Contains(t, a.out, `nothing is called "kitchen"`)
+	a = child(t, roleWorker, "--config", h.Config).run()
+	require.Equal(t, 1, a.code, a.out)
+	require.Contains(t, a.out, "spiffe://sandbox/operator has the role operator, which may not call RecordWorkerHeartbeat", "people's certificate is no worker's")
 	a = h.requester(t, 7, "doctor")
 	require.Contains(t, a.out, "no worker serves queue fermata: start one with fermata-worker --serve workflows")
 

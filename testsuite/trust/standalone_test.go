@@ -106,4 +106,3 @@ func outcome(t *testing.T, frontend workflowservice.WorkflowServiceClient, id, r
 		return failure
 	}
 }
-
