@@ -53,8 +53,8 @@ func setup(t *testing.T, settings map[string]any) *bench {
 	return b
 }
 
-// client is a person of that name, with a certificate that counts for an hour unless it is changed.
-func client(name string, change ...func(*certificates.Subject)) certificates.Subject {
+// subject is a client of that name, with a certificate that counts for an hour unless it is changed.
+func subject(name string, change ...func(*certificates.Subject)) certificates.Subject {
 	now := time.Now()
 	s := certificates.Subject{Name: name, URI: certificates.URI(name), Client: true, From: now.Add(-time.Hour), To: now.Add(time.Hour)}
 	for _, f := range change {
@@ -132,7 +132,7 @@ func (b *bench) grant(t *testing.T, grants map[string]string) map[string]*tls.Ce
 	all := map[string]*tls.Certificate{}
 	for name, rest := range grants {
 		text = append(text, "    - {uri: \""+certificates.URI(name)+"\", namespace: "+namespace+", "+rest+"}\n"...)
-		all[name] = issued(t, b.authority, client(name))
+		all[name] = issued(t, b.authority, subject(name))
 	}
 	b.write(t, string(text))
 	_, err = access.Load(b.files.Roles)

@@ -30,10 +30,10 @@ func TestWhoHasNoCertificateHearsNothing(t *testing.T) {
 	for why, c := range map[string]credentials.TransportCredentials{
 		"no TLS":                      nil,
 		"no certificate":              believe(nil),
-		"another authority's":         believe(issued(t, stranger, client("operator"))),
-		"an expired one":              believe(issued(t, b.authority, client("operator", func(s *certificates.Subject) { s.To = time.Now().Add(-time.Minute) }))),
-		"one of tomorrow":             believe(issued(t, b.authority, client("operator", func(s *certificates.Subject) { s.From = time.Now().Add(time.Minute) }))),
-		"a server's":                  believe(issued(t, b.authority, client("operator", func(s *certificates.Subject) { s.Client, s.Server = false, true }))),
+		"another authority's":         believe(issued(t, stranger, subject("operator"))),
+		"an expired one":              believe(issued(t, b.authority, subject("operator", func(s *certificates.Subject) { s.To = time.Now().Add(-time.Minute) }))),
+		"one of tomorrow":             believe(issued(t, b.authority, subject("operator", func(s *certificates.Subject) { s.From = time.Now().Add(time.Minute) }))),
+		"a server's":                  believe(issued(t, b.authority, subject("operator", func(s *certificates.Subject) { s.Client, s.Server = false, true }))),
 		"that of Temporal's parts":    believe(loaded(t, b.files.Internode)),
 		"a certificate without a key": believe(&tls.Certificate{Certificate: loaded(t, b.files.Operator).Certificate, PrivateKey: loaded(t, b.files.UI).PrivateKey}),
 	} {
@@ -85,7 +85,7 @@ func TestTemporalsPartsBelieveNoClient(t *testing.T) {
 func TestACertificateWithoutARoleIsRefused(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nil)
-	frontend := b.as(t, issued(t, b.authority, client("nobody")))
+	frontend := b.as(t, issued(t, b.authority, subject("nobody")))
 	_, err := frontend.GetSystemInfo(limited(t), &workflowservice.GetSystemInfoRequest{})
 	require.Equal(t, codes.PermissionDenied, status.Code(err), err)
 	_, err = frontend.DescribeNamespace(limited(t), &workflowservice.DescribeNamespaceRequest{Namespace: namespace})
