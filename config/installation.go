@@ -63,9 +63,9 @@ type Key struct {
 type Decisions struct {
 	AllowedSigners string `yaml:"allowedSigners"`    // OpenSSH allowed_signers file.
 	Revoked        string `yaml:"revoked,omitempty"` // File of revoked keys.
-	// May lists, for a command, the patterns of those who may give it. A command that is not listed may be given by
-	// every allowed signer.
-	May map[string][]string `yaml:"may,omitempty"`
+	// Policy is the file, of kind Policy, that says who may have what done. Without one every allowed signer may give every
+	// command, and somebody other than the requester must approve.
+	Policy string `yaml:"policy,omitempty"`
 	// MaxAge is how old a signed command may be, 24h if absent.
 	MaxAge spec.Duration `yaml:"maxAge,omitempty"`
 }

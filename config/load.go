@@ -79,7 +79,7 @@ func (in *Installation) paths() []*string {
 	tls := &in.Temporal.TLS
 	paths := []*string{
 		&in.Temporal.ConfigFile, &tls.CA, &tls.Cert, &tls.Key,
-		&in.Decisions.AllowedSigners, &in.Decisions.Revoked, &in.Records.Folder,
+		&in.Decisions.AllowedSigners, &in.Decisions.Revoked, &in.Decisions.Policy, &in.Records.Folder,
 	}
 	if in.Secrets.File != nil {
 		paths = append(paths, &in.Secrets.File.Folder)

@@ -12,6 +12,7 @@ import (
 	"fermata/activities/secret"
 	"fermata/integrations/recordfolder"
 	"fermata/wire"
+	"fermata/workflows/guard"
 	"fermata/workflows/inquiry"
 	"fermata/workflows/provision"
 	"fermata/workflows/reservation"
@@ -54,7 +55,7 @@ func (w *Worker) registerWorkflows(namespace string) {
 	d := w.cfg.Installation.Decisions
 	files := authority.Files{
 		Cluster: w.cfg.Installation.Name, Namespace: namespace, AllowedSigners: d.AllowedSigners, Revoked: d.Revoked,
-		May: d.May, MaxAge: time.Duration(d.MaxAge),
+		Rules: d.Policy, MaxAge: time.Duration(d.MaxAge),
 	}
 	activities := w.registrar(wire.Queue)
 	authority.NewActivities(files, time.Now).Register(activities)
@@ -68,6 +69,7 @@ func RegisterWorkflows(register func(name string, workflow any)) {
 	provision.Register(register)
 	inquiry.Register(register)
 	reservation.Register(register)
+	guard.Register(register)
 }
 
 // bind gives a capability its systems, site by site: each site has a queue of its own.

@@ -98,6 +98,12 @@ func (p *provision) Policy() run.Policy {
 	}
 }
 
+// Facts are what the policy looks at.
+func (p *provision) Facts() decision.Facts {
+	m := p.server.Metadata
+	return decision.Facts{Kind: wire.ProvisionServer, Environment: m.Environment, Site: m.Site}
+}
+
 // Conclude closes the ticket of a run that did not do what was asked.
 func (p *provision) Conclude(ctx workflow.Context, f *run.Frame, o wire.Outcome, reason string) error {
 	if p.server.Spec.Ticket == nil {
