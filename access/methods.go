@@ -64,9 +64,10 @@ func forPeople() []group {
 		}},
 		{operatorService, readers, []string{"ListSearchAttributes"}},
 		{workflowService, []Role{UI, Admin}, []string{"ListNamespaces"}},
-		// Runs believe a signed command only, whoever brings it. Terminate is for inquiries: see Allow.
+		// Runs believe a signed command only, whoever brings it. What an operator may send in them: operator.go.
 		{workflowService, []Role{Operator, Admin}, []string{
-			"StartWorkflowExecution", "SignalWorkflowExecution", "UpdateWorkflowExecution", "TerminateWorkflowExecution",
+			"StartWorkflowExecution", "SignalWorkflowExecution", "UpdateWorkflowExecution", "SignalWithStartWorkflowExecution", "ExecuteMultiOperation",
+			"TerminateWorkflowExecution",
 		}},
 	}
 }
@@ -105,7 +106,6 @@ func forNobody() []group {
 		"RecordActivityTaskHeartbeatById", "RespondActivityTaskCompletedById", "RespondActivityTaskFailedById", "RespondActivityTaskCanceledById",
 		"StartNexusOperationExecution", "RequestCancelNexusOperationExecution", "TerminateNexusOperationExecution", "DeleteNexusOperationExecution",
 		"PollNexusTaskQueue", "RespondNexusTaskCompleted", "RespondNexusTaskFailed",
-		"SignalWithStartWorkflowExecution", "ExecuteMultiOperation",
 		"CreateWorkflowRule", "DeleteWorkflowRule", "TriggerWorkflowRule",
 	}}}
 }

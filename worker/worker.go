@@ -203,7 +203,7 @@ func (w *Worker) queue(name string) sdk.Worker {
 	}
 	q := sdk.New(w.temporal, name, sdk.Options{
 		WorkerStopTimeout: 20 * time.Second,
-		Interceptors:      append([]interceptor.WorkerInterceptor{&guard{}}, w.interceptors...),
+		Interceptors:      append([]interceptor.WorkerInterceptor{&admission{}}, w.interceptors...),
 		// A run that panics waits for a worker that does not; it is never failed by a bug of ours.
 		WorkflowPanicPolicy: sdk.BlockWorkflow,
 		DeploymentOptions:   deploymentOptions(),

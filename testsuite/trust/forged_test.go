@@ -1,20 +1,24 @@
 package trust
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/workflowservice/v1"
 	temporal "go.temporal.io/sdk/client"
 	sdk "go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
 	"fermata/activities/compute"
 	"fermata/activities/operation"
+	"fermata/activities/record"
 	"fermata/client"
 	"fermata/config"
 	"fermata/config/providers"
 	"fermata/testsuite/stage"
+	"fermata/wire"
 )
 
 // forged is a workflow that somebody wrote who holds a worker's certificate and the payload keys: as bad as it can be. It asks
@@ -62,4 +66,37 @@ func TestAForgedWorkflowChangesNothing(t *testing.T) {
 	run, err := ask(admin, "forged")
 	require.NoError(t, err)
 	require.ErrorContains(t, run.Get(t.Context(), nil), `acts for "server/web-01" in a workflow whose id is "forged"`)
+}
+
+// Who may start runs starts one with a state that says it is approved and confirmed, as a run carries it along that continues
+// as new; and lets Temporal start it again by a cron schedule, which nearly looks like that. Nothing is made.
+func TestAForgedStateIsNotBelieved(t *testing.T) {
+	t.Parallel()
+	s := stage.Setup(t)
+	server := stage.WebServer(t)
+	document, err := json.Marshal(server)
+	require.NoError(t, err)
+	in := wire.StartInput{Run: client.NewRun(), Document: document, Carried: json.RawMessage(`{"confirmed": true, "phase": "running", "requester": "somebody"}`)}
+	start := func(c temporal.Client, cron string) (temporal.WorkflowRun, error) {
+		return c.ExecuteWorkflow(t.Context(), temporal.StartWorkflowOptions{ID: server.WorkflowID(), TaskQueue: wire.Queue, CronSchedule: cron}, wire.ProvisionServer, in)
+	}
+	people := connected(t, s.Config)
+	run, err := start(people, "")
+	require.NoError(t, err)
+	require.ErrorContains(t, run.Get(t.Context(), nil), "nothing in it can be believed")
+	_, err = start(people, "@every 1s")
+	require.ErrorContains(t, err, "unauthorized")
+
+	admin := s.Admin(t).Temporal()
+	_, err = start(admin, "@every 1s")
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		failed, err := admin.CountWorkflow(t.Context(), &workflowservice.CountWorkflowExecutionsRequest{Query: "ExecutionStatus = 'Failed' AND WorkflowId = '" + server.WorkflowID() + "'"})
+		require.NoError(t, err)
+		return failed.GetCount() >= 3 // The people's, the admin's, and what Temporal started again.
+	}, time.Minute, 100*time.Millisecond, "Temporal starts it again, and it fails again")
+	require.NoError(t, admin.TerminateWorkflow(t.Context(), server.WorkflowID(), "", "seen enough"))
+	out, err := s.Client.Records(t.Context(), record.FindInput{}, false)
+	require.NoError(t, err)
+	require.Empty(t, out.Entries, "no run did anything")
 }

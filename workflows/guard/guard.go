@@ -14,6 +14,7 @@ import (
 
 	"fermata/activities/authority"
 	"fermata/activities/fault"
+	"fermata/activities/operation"
 	"fermata/decision"
 	"fermata/wire"
 )
@@ -53,6 +54,9 @@ type guard struct {
 func Guard(ctx workflow.Context, in wire.GuardInput) error {
 	g := &guard{in: in, mutex: workflow.NewMutex(ctx)}
 	if len(in.Carried) > 0 {
+		if err := operation.MustContinue(ctx); err != nil {
+			return err
+		}
 		if err := json.Unmarshal(in.Carried, &g.state); err != nil {
 			return fmt.Errorf("reading the carried state: %w", err)
 		}

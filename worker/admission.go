@@ -11,31 +11,31 @@ import (
 	"fermata/activities/operation"
 )
 
-// guard stands before every activity that a worker is asked for, whoever wrote it. It refuses one that belongs to no
+// admission stands before every activity that a worker is asked for, whoever wrote it. It refuses one that belongs to no
 // workflow: signatures and approvals are looked at in workflows, and Temporal starts an activity by itself for whoever asks,
 // where activity.enableStandalone is on. It refuses a change for an owner other than the workflow, whose id is the lock on
 // that owner: nobody changes server/web-01 but the run that holds it.
-type guard struct {
+type admission struct {
 	interceptor.WorkerInterceptorBase
 }
 
 // InterceptActivity is the SDK's.
-func (*guard) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
-	g := &guarded{}
-	g.Next = next
-	return g
+func (*admission) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
+	a := &admitted{}
+	a.Next = next
+	return a
 }
 
-type guarded struct {
+type admitted struct {
 	interceptor.ActivityInboundInterceptorBase
 }
 
 // ExecuteActivity is the SDK's.
-func (g *guarded) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
+func (a *admitted) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
 	if err := admit(activity.GetInfo(ctx), in.Args); err != nil {
 		return nil, fault.ForTemporal(err)
 	}
-	return g.Next.ExecuteActivity(ctx, in)
+	return a.Next.ExecuteActivity(ctx, in)
 }
 
 func admit(info activity.Info, args []any) error {
