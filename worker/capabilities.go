@@ -5,6 +5,7 @@ import (
 	"fermata/activities/firewall"
 	"fermata/activities/guest"
 	"fermata/activities/loadbalancer"
+	"fermata/activities/notify"
 	"fermata/activities/probe"
 	"fermata/activities/record"
 	"fermata/activities/secret"
@@ -36,6 +37,7 @@ func capabilities() []capability {
 			return loadbalancer.NewActivities(s)
 		})},
 		{ticketing.Capability, binding(func(s map[string]ticketing.Desk, _ secret.Resolver) activitySet { return ticketing.NewActivities(s) })},
+		{notify.Capability, binding(func(s map[string]notify.Notifier, _ secret.Resolver) activitySet { return notify.NewActivities(s) })},
 		{probe.Capability, binding(func(s map[string]probe.Prober, _ secret.Resolver) activitySet { return probe.NewActivities(s) })},
 	}
 }

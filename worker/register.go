@@ -14,6 +14,7 @@ import (
 	"fermata/wire"
 	"fermata/workflows/guard"
 	"fermata/workflows/inquiry"
+	"fermata/workflows/notice"
 	"fermata/workflows/provision"
 	"fermata/workflows/reservation"
 )
@@ -70,6 +71,7 @@ func RegisterWorkflows(register func(name string, workflow any)) {
 	inquiry.Register(register)
 	reservation.Register(register)
 	guard.Register(register)
+	notice.Register(register)
 }
 
 // bind gives a capability its systems, site by site: each site has a queue of its own.
