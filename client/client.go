@@ -129,6 +129,8 @@ func translate(err error, doing string) error {
 		return fault.Wrap(fault.NotFound, err, doing)
 	case errors.As(err, &exists):
 		return fault.Wrap(fault.Conflict, err, doing)
+	case errors.As(err, &denied) && denied.Reason != "":
+		return fault.New(fault.Unauthorized, "%s: Temporal refuses: %s", doing, denied.Reason)
 	case errors.As(err, &denied):
 		return fault.Wrap(fault.Unauthorized, err, doing)
 	case errors.As(err, &away), errors.As(err, &late), errors.Is(err, context.DeadlineExceeded):

@@ -21,6 +21,7 @@ import (
 	"fermata/config"
 	"fermata/config/providers"
 	"fermata/encryption"
+	"fermata/sandbox/certificates"
 	"fermata/sandbox/embedded"
 	"fermata/sandbox/estate"
 	"fermata/sandbox/estate/faults"
@@ -36,7 +37,7 @@ const Namespace = "fermata"
 // Options describe a sandbox.
 type Options struct {
 	Folder        string // All of its state.
-	Temporal      string // host:port of a Temporal that somebody else runs; empty: start one.
+	Temporal      string // host:port of an embedded Temporal that another process runs on this folder; empty: start one.
 	TemporalPort  int    // On 127.0.0.1; 0: any free one. So are the other ports.
 	UIPort        int
 	VCenterPort   int
@@ -54,16 +55,19 @@ type Options struct {
 
 // Sandbox is a running sandbox.
 type Sandbox struct {
-	o       Options
-	People  People
-	Config  string // Path of the installation's description, for fermata --config and fermata-worker --config.
-	Estate  *estate.Estate
-	ui      *embedded.UI
-	worker  *worker.Worker
-	closers []func() error
+	o      Options
+	People People
+	// Config is the path of the installation's description, for fermata --config. WorkerConfig is the same with the
+	// certificate of a worker, for fermata-worker --config.
+	Config, WorkerConfig string
+	Estate               *estate.Estate
+	ui                   *embedded.UI
+	worker               *worker.Worker
+	closers              []func() error
 
-	temporal  string // Frontend's host:port.
-	clearText string // Page that lets a browser see payloads, with its token.
+	temporal     string // Frontend's host:port.
+	clearText    string // Page that lets a browser see payloads, with its token.
+	certificates certificates.Files
 }
 
 // Start starts everything, or nothing.
@@ -107,13 +111,16 @@ func (s *Sandbox) onClose(f func() error) { s.closers = append(s.closers, f) }
 func (s *Sandbox) folder(name string) string { return filepath.Join(s.o.Folder, name) }
 
 func (s *Sandbox) startTemporal(_ context.Context, _ *secretFiles) (err error) {
-	if s.o.Temporal != "" {
-		s.temporal = s.o.Temporal
-		return nil
-	}
 	folder := s.folder("temporal")
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return fmt.Errorf("making %s: %w", folder, err)
+	}
+	if s.certificates, err = embedded.Certificates(folder, Namespace); err != nil {
+		return err
+	}
+	if s.o.Temporal != "" {
+		s.temporal = s.o.Temporal
+		return nil
 	}
 	server, err := embedded.Start(embedded.Options{Folder: folder, Port: s.o.TemporalPort, Namespace: Namespace, Retention: Retention})
 	if err != nil {
@@ -152,7 +159,7 @@ func (s *Sandbox) startUI(ctx context.Context, _ *secretFiles) (err error) {
 		return err
 	}
 	s.ui, err = embedded.StartUI(ctx, embedded.UIOptions{
-		Port: s.o.UIPort, Temporal: s.temporal, Namespace: Namespace,
+		Port: s.o.UIPort, Temporal: s.temporal, TLS: s.certificates.UI, Namespace: Namespace,
 		Listen: func(origin string) (string, error) {
 			l, err := net.Listen("tcp", "127.0.0.1:0")
 			if err != nil {
@@ -195,7 +202,7 @@ func (s *Sandbox) startWorker(ctx context.Context, _ *secretFiles) error {
 	if s.o.WithoutWorker {
 		return nil
 	}
-	cfg, err := config.Load(s.Config)
+	cfg, err := config.Load(s.WorkerConfig)
 	if err != nil {
 		return err
 	}
@@ -226,12 +233,20 @@ func (s *Sandbox) Describe(w io.Writer) {
 	line("bastion", s.Estate.Bastion.Addr()+" (ssh, to edge-01, lb-01 and the guests)")
 	line("service", s.Estate.ServiceURL()+" (the load balancer's frontend)")
 	if s.worker == nil {
-		line("worker", "none: start fermata-worker --config "+s.Config)
+		line("worker", "none: start fermata-worker --config "+s.WorkerConfig)
 		return
 	}
 	for _, q := range s.worker.Queues() {
 		line("queue", q)
 	}
+}
+
+// Activities names the activity types that the worker serves, by task queue; nil without a worker.
+func (s *Sandbox) Activities() map[string][]string {
+	if s.worker == nil {
+		return nil
+	}
+	return s.worker.Activities()
 }
 
 // uiAddress is the page with the list of runs.

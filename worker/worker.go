@@ -48,6 +48,7 @@ type Worker struct {
 	systems      []opened
 	temporal     temporal.Client
 	queues       map[string]sdk.Worker
+	named        map[string][]string // Activity types by queue.
 }
 
 type opened struct {
@@ -88,7 +89,7 @@ func New(cfg Config, options ...Option) (*Worker, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	w := &Worker{cfg: cfg, integrations: map[string]integrations.Integration{}, queues: map[string]sdk.Worker{}}
+	w := &Worker{cfg: cfg, integrations: map[string]integrations.Integration{}, queues: map[string]sdk.Worker{}, named: map[string][]string{}}
 	for _, i := range builtIn() {
 		w.integrations[i.Type] = i
 	}
@@ -162,6 +163,9 @@ func (w *Worker) Start(ctx context.Context) (err error) {
 	if w.temporal, err = temporal.DialContext(ctx, connection); err != nil {
 		return fmt.Errorf("connecting to Temporal at %s: %w", connection.HostPort, err)
 	}
+	if err := mayWork(ctx, w.temporal, connection.Namespace); err != nil {
+		return err
+	}
 	if err := w.open(ctx, integrations.Environment{Secrets: secrets, Log: w.cfg.Log}); err != nil {
 		return err
 	}
@@ -199,7 +203,7 @@ func (w *Worker) queue(name string) sdk.Worker {
 	}
 	q := sdk.New(w.temporal, name, sdk.Options{
 		WorkerStopTimeout: 20 * time.Second,
-		Interceptors:      w.interceptors,
+		Interceptors:      append([]interceptor.WorkerInterceptor{&admission{}}, w.interceptors...),
 		// A run that panics waits for a worker that does not; it is never failed by a bug of ours.
 		WorkflowPanicPolicy: sdk.BlockWorkflow,
 		DeploymentOptions:   deploymentOptions(),
@@ -210,7 +214,10 @@ func (w *Worker) queue(name string) sdk.Worker {
 
 func (w *Worker) registrar(queue string) registrar {
 	q := w.queue(queue)
-	return func(name string, f any) { q.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name}) }
+	return func(name string, f any) {
+		q.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name})
+		w.named[queue] = append(w.named[queue], name)
+	}
 }
 
 func (w *Worker) workflowRegistrar(queue string) func(name string, f any) {
@@ -255,6 +262,9 @@ func (w *Worker) Queues() []string {
 	slices.Sort(names)
 	return names
 }
+
+// Activities names the activity types that are served, by task queue.
+func (w *Worker) Activities() map[string][]string { return w.named }
 
 // SystemQueue is the queue of a capability at a system's site.
 func SystemQueue(capability string, s config.System) string {

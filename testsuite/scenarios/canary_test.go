@@ -33,7 +33,8 @@ import (
 // coalmine is a sandbox with planted secrets, one in each provider, and a worker that can resolve them.
 type coalmine struct {
 	*bench
-	config  string // Of the installation with all providers.
+	config  string // Of the installation with all providers, with the certificate of a worker.
+	people  string // The same with that of people.
 	secrets map[string]string
 	log     *lockedBuffer // Of the worker and the systems.
 	safe    *safe
@@ -91,12 +92,15 @@ func (c *coalmine) plant(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, w.Close())
 	write("secrets.age", sealed.String())
-	text, err := os.ReadFile(c.Config)
-	require.NoError(t, err)
 	const file = "    file:\n      folder: secrets\n"
-	require.Contains(t, string(text), file)
-	write("canary.yaml", strings.Replace(string(text), file, file+"    env: {prefix: FERMATA_COALMINE_}\n    age: {file: secrets.age, identity: identity.txt}\n"+c.plantOutside(t, write), 1))
-	c.config = filepath.Join(c.Folder, "canary.yaml")
+	outside := c.plantOutside(t, write)
+	for name, from := range map[string]string{"canary.yaml": c.WorkerConfig, "people.yaml": c.Config} {
+		text, err := os.ReadFile(from)
+		require.NoError(t, err)
+		require.Contains(t, string(text), file)
+		write(name, strings.Replace(string(text), file, file+"    env: {prefix: FERMATA_COALMINE_}\n    age: {file: secrets.age, identity: identity.txt}\n"+outside, 1))
+	}
+	c.config, c.people = filepath.Join(c.Folder, "canary.yaml"), filepath.Join(c.Folder, "people.yaml")
 }
 
 // Secrets are planted through every provider and carried to a guest by one run that ends well and one that fails. They
@@ -191,7 +195,7 @@ func (c *coalmine) type_(t *testing.T, args ...string) []byte {
 	var terminal bytes.Buffer
 	app := starter.New()
 	app.Writer, app.ErrWriter = &terminal, &terminal
-	words := append([]string{"fermata", "--verbose", "--config", c.config, "--key", c.People.RequesterKey}, args...)
+	words := append([]string{"fermata", "--verbose", "--config", c.people, "--key", c.People.RequesterKey}, args...)
 	starter.ExitCode(&terminal, app.RunContext(t.Context(), starter.Arrange(app, words)))
 	require.NotEmpty(t, terminal.Bytes(), "%v", args)
 	return terminal.Bytes()
