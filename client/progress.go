@@ -20,10 +20,11 @@ import (
 // Progress asks a run where it is. runID is Temporal's; empty: the latest. NotFound: there is no such run, or its history
 // has expired: see Records.
 func (c *Client) Progress(ctx context.Context, workflowID, runID string) (wire.Progress, error) {
+	asked := time.Now()
 	value, err := c.temporal.QueryWorkflow(ctx, workflowID, runID, wire.QueryProgress)
 	if err != nil {
 		err = translate(err, "asking "+workflowID)
-		if !fault.Is(err, fault.NotFound) && !c.attended(ctx) {
+		if !fault.Is(err, fault.NotFound) && !c.attendedSince(ctx, asked) {
 			err = fault.New(fault.Unavailable, "asking %s: %s", workflowID, unattended)
 		}
 		return wire.Progress{}, err
@@ -56,6 +57,7 @@ func (c *Client) addInFlight(ctx context.Context, workflowID, runID string, p *w
 			reason := fault.FromTemporal(c.failure(f))
 			step.Reason = &reason
 		}
+		step.NoWorker = c.unserved(ctx, a, time.Now())
 		if a.GetState() == enumspb.PENDING_ACTIVITY_STATE_SCHEDULED && a.GetAttempt() <= 1 && a.GetLastFailure() == nil {
 			step.Doing = "waiting for a worker that does " + a.GetActivityType().GetName()
 		}
