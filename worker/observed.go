@@ -20,7 +20,7 @@ import (
 // observe begins to serve metrics and health, before anything is connected to.
 func (w *Worker) observe(ctx context.Context) (err error) {
 	if w.cfg.Traces {
-		if w.traces, err = observe.NewTraces(ctx, Build()); err != nil {
+		if w.traces, err = observe.NewTraces(ctx, Build(), w.cfg.Log); err != nil {
 			return err
 		}
 	}

@@ -43,7 +43,9 @@ type counts struct {
 	last []prometheus.Metric
 }
 
-func newCounts(s Source, log *slog.Logger) *counts { return &counts{source: s, log: log, now: time.Now} }
+func newCounts(s Source, log *slog.Logger) *counts {
+	return &counts{source: s, log: log, now: time.Now}
+}
 
 var (
 	runsDesc    = prometheus.NewDesc("fermata_runs", "Runs that go on, by kind and state.", []string{"kind", "state"}, nil)

@@ -109,7 +109,9 @@ func (f fields) attributes() []slog.Attr {
 
 type fieldsKey struct{}
 
-func with(ctx context.Context, f fields) context.Context { return context.WithValue(ctx, fieldsKey{}, f) }
+func with(ctx context.Context, f fields) context.Context {
+	return context.WithValue(ctx, fieldsKey{}, f)
+}
 
 func of(ctx context.Context) fields { f, _ := ctx.Value(fieldsKey{}).(fields); return f }
 
@@ -133,7 +135,9 @@ func (h handler) Handle(ctx context.Context, r slog.Record) error {
 }
 
 // WithAttrs keeps adding the context's fields.
-func (h handler) WithAttrs(attrs []slog.Attr) slog.Handler { return handler{h.Handler.WithAttrs(attrs)} }
+func (h handler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return handler{h.Handler.WithAttrs(attrs)}
+}
 
 // WithGroup keeps adding the context's fields.
 func (h handler) WithGroup(name string) slog.Handler { return handler{h.Handler.WithGroup(name)} }

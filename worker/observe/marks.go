@@ -11,7 +11,9 @@ import (
 )
 
 // marked writes run, step and target on the spans that the tracing made.
-type marked struct{ interceptor.WorkerInterceptorBase }
+type marked struct {
+	interceptor.WorkerInterceptorBase
+}
 
 // InterceptActivity marks the span of an activity.
 func (*marked) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {

@@ -18,7 +18,9 @@ import (
 const spanHeader = "_tracer-data"
 
 // rooted tells each run which trace it belongs to, if who started it did not.
-type rooted struct{ interceptor.WorkerInterceptorBase }
+type rooted struct {
+	interceptor.WorkerInterceptorBase
+}
 
 // InterceptWorkflow looks at each run before it is traced.
 func (*rooted) InterceptWorkflow(ctx workflow.Context, next interceptor.WorkflowInboundInterceptor) interceptor.WorkflowInboundInterceptor {

@@ -3,9 +3,11 @@ package observe
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"strings"
 
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/sdk/resource"
@@ -28,8 +30,8 @@ type Traces struct {
 
 // NewTraces sends traces by OTLP over HTTP where OTEL_EXPORTER_OTLP_ENDPOINT (or OTEL_EXPORTER_OTLP_TRACES_ENDPOINT) says. It
 // returns nil where neither is set, and where OTEL_SDK_DISABLED=true or OTEL_TRACES_EXPORTER=none say no. The exporter's and
-// the sampler's other variables count too. A receiver that is away costs traces and nothing else.
-func NewTraces(ctx context.Context, build string) (*Traces, error) {
+// the sampler's other variables count too. A receiver that is away costs traces and nothing else; the log tells.
+func NewTraces(ctx context.Context, build string, log *slog.Logger) (*Traces, error) {
 	named := false
 	for _, name := range endpoints {
 		named = named || os.Getenv(name) != ""
@@ -37,6 +39,8 @@ func NewTraces(ctx context.Context, build string) (*Traces, error) {
 	if !named || strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") || os.Getenv("OTEL_TRACES_EXPORTER") == "none" {
 		return nil, nil //nolint:nilnil // Nothing is wanted.
 	}
+	// OpenTelemetry has one place for what goes wrong in the background, for the whole process.
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Warn("sending traces", "error", err) }))
 	exporter, err := otlptracehttp.New(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("preparing to send traces: %w", err)
