@@ -59,7 +59,9 @@ func TestSiteWorkers(t *testing.T) {
 	started := h.begin(t, "run", s.file)
 	vcenter.Slow(700 * time.Millisecond)
 	h.approver(t, 0, "approve", started.Run, "--yes", "--reason", "read it")
-	h.Until(t, started, "the deployment", func(p wire.Progress) bool { return step(p, "deploy").State == wire.StepRunning && step(p, "deploy").Attempt > 0 })
+	h.Until(t, started, "the deployment", func(p wire.Progress) bool {
+		return step(p, "deploy").State == wire.StepRunning && step(p, "deploy").Attempt > 0
+	})
 	watch := running(t, roleFermata, "--config", h.Config, "watch", s.name)
 	require.Equal(t, -1, compute.ends(t, syscall.SIGKILL))
 	killed := time.Now()
@@ -94,7 +96,11 @@ func step(p wire.Progress, id string) wire.Step {
 // sites fills the forms in, and moves the sandbox's systems to Berlin.
 func (h *hall) sites(t *testing.T) sites {
 	t.Helper()
-	port := func(address string) string { _, p, err := net.SplitHostPort(address); require.NoError(t, err); return p }
+	port := func(address string) string {
+		_, p, err := net.SplitHostPort(address)
+		require.NoError(t, err)
+		return p
+	}
 	known := "[127.0.0.1]:" + port(h.Estate.Bastion.Addr()) + " " + h.Estate.Bastion.HostKey() + "\n"
 	for _, key := range h.Estate.Edge.HostKeys() {
 		known += estate.EdgeAddress + " " + key + "\n"

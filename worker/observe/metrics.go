@@ -13,10 +13,10 @@ import (
 
 // maxSeries is how many series the SDK's metrics may have. There are some hundreds in practice; a label that somebody
 // outside chooses (the type of an unknown activity) must not fill the memory.
-const maxSeries = 5000
+const maxSeries = 2000
 
 // Buckets of the SDK's timers, in seconds: from a local answer to a poll that waits for a minute, and steps of half an hour.
-var buckets = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300, 1800} //nolint:gochecknoglobals // Never changed.
+var buckets = []float64{.01, .05, .1, .5, 1, 5, 10, 30, 60, 300, 1800} //nolint:gochecknoglobals // Never changed.
 
 // sdkMetrics keeps what Temporal's SDK measures. The SDK gives a metric other labels at each place where it measures, so
 // every series is a metric of its own, and the collector promises nothing beforehand.

@@ -55,7 +55,7 @@ temporal_request_total{namespace="other",task_queue="q"} 5
 	require.Contains(t, got, want[1:])
 	require.Contains(t, got, "# TYPE temporal_activity_execution_latency_seconds histogram")
 	require.Contains(t, got, `temporal_activity_execution_latency_seconds_bucket{namespace="fermata",task_queue="q",le="1"} 0`)
-	require.Contains(t, got, `temporal_activity_execution_latency_seconds_bucket{namespace="fermata",task_queue="q",le="2.5"} 1`)
+	require.Contains(t, got, `temporal_activity_execution_latency_seconds_bucket{namespace="fermata",task_queue="q",le="5"} 1`)
 	require.Contains(t, got, `temporal_activity_execution_latency_seconds_sum{namespace="fermata",task_queue="q"} 1.5`)
 }
 
