@@ -100,6 +100,9 @@ func (w *Worker) expected() []string {
 			queues[SystemQueue(capability, s)] = true
 		}
 	}
+	for _, own := range w.activities {
+		queues[operation.Queue(own.capability, "")] = true
+	}
 	return slices.Sorted(maps.Keys(queues))
 }
 

@@ -57,7 +57,7 @@ func TestSiteWorkers(t *testing.T) {
 
 	compute := serve(at.vsphere, "compute", "fermata.compute.berlin")
 	started := h.begin(t, "run", s.file)
-	vcenter.Slow(700 * time.Millisecond)
+	vcenter.Slow(300 * time.Millisecond)
 	h.approver(t, 0, "approve", started.Run, "--yes", "--reason", "read it")
 	h.Until(t, started, "the deployment", func(p wire.Progress) bool {
 		return step(p, "deploy").State == wire.StepRunning && step(p, "deploy").Attempt > 0
@@ -82,6 +82,14 @@ func TestSiteWorkers(t *testing.T) {
 	require.NotEmpty(t, h.facts(t, s))
 	require.NotContains(t, firewall.out.String(), "vcenter")
 	require.Zero(t, firewall.ends(t, syscall.SIGTERM))
+
+	require.Equal(t, -1, central.ends(t, syscall.SIGKILL))
+	killed = time.Now()
+	require.Eventually(t, func() bool {
+		a := h.typed(t, h.People.RequesterKey, "show", s.name)
+		return strings.Contains(a.err, "no worker serves queue fermata: start one with fermata-worker --serve workflows")
+	}, shownWithin, 100*time.Millisecond, "the workers of the runs themselves are missed too")
+	t.Logf("told %s after the worker was killed", time.Since(killed).Round(time.Second))
 }
 
 func step(p wire.Progress, id string) wire.Step {
