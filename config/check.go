@@ -20,9 +20,6 @@ var (
 	prefixForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 )
 
-// commands are those that decisions.may limits: the ones that package decision knows. A misspelt one would limit nothing.
-var commands = []string{"start", "approve", "reject", "retry", "skip", "undo", "cancel", "restore", "purge"}
-
 func readLimited(r io.Reader) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(r, document.MaxBytes+1))
 }
@@ -95,34 +92,9 @@ func (c checker) decisions(decisions Decisions) {
 	const at = "spec.decisions."
 	c.line(at+"allowedSigners", decisions.AllowedSigners)
 	c.line(at+"revoked", decisions.Revoked)
+	c.line(at+"policy", decisions.Policy)
 	if c.Sound(at+"maxAge") && decisions.MaxAge <= 0 {
 		c.Add(at+"maxAge", "expected a length of time above zero, found %s", decisions.MaxAge)
-	}
-	for command, who := range decisions.May {
-		place := at + "may." + command
-		if !slices.Contains(commands, command) {
-			c.AddKey(place, "%s", document.OneOf(command, commands...))
-		}
-		for i, pattern := range who {
-			c.line(fmt.Sprintf("%s[%d]", place, i), pattern)
-		}
-	}
-}
-
-func (c checker) secrets(secrets Secrets) {
-	const at = "spec.secrets"
-	if c.Sound(at) && !c.Has(at+".file") && !c.Has(at+".env") && !c.Has(at+".age") {
-		c.Add(at, "expected at least one of file, env and age, found none")
-	}
-	if secrets.File != nil {
-		c.line(at+".file.folder", secrets.File.Folder)
-	}
-	if secrets.Env != nil && c.Sound(at+".env.prefix") && !prefixForm.MatchString(secrets.Env.Prefix) {
-		c.Add(at+".env.prefix", "expected the beginning of variables' names such as FERMATA_SECRET_, found %q", secrets.Env.Prefix)
-	}
-	if secrets.Age != nil {
-		c.line(at+".age.file", secrets.Age.File)
-		c.line(at+".age.identity", secrets.Age.Identity)
 	}
 }
 

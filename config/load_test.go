@@ -11,7 +11,6 @@ import (
 
 	"fermata/activities/secret"
 	"fermata/config"
-	"fermata/decision"
 	"fermata/spec"
 )
 
@@ -30,7 +29,7 @@ func TestLoad(t *testing.T) {
 	require.Equal(t, config.Encryption{Active: "k2", Keys: []config.Key{{ID: "k1", Secret: "secret://file/k1"}, {ID: "k2", Secret: "secret://env/K2"}}}, in.Encryption)
 	require.Equal(t, config.Decisions{
 		AllowedSigners: filepath.Join(folder, "allowed_signers"), Revoked: "/etc/fermata/revoked",
-		May: map[string][]string{"approve": {"*@estate.test"}}, MaxAge: spec.Duration(12 * time.Hour),
+		Policy: filepath.Join(folder, "policy.yaml"), MaxAge: spec.Duration(12 * time.Hour),
 	}, in.Decisions)
 	require.Equal(t, filepath.Join(folder, "secrets"), in.Secrets.File.Folder)
 	require.Equal(t, "FERMATA_SECRET_", in.Secrets.Env.Prefix)
@@ -48,15 +47,6 @@ func TestDefaultMaxAge(t *testing.T) {
 	in, _, err := load(t, spoil(t, "    maxAge: 12h\n", ""))
 	require.NoError(t, err)
 	require.Equal(t, config.DefaultMaxAge, in.Decisions.MaxAge)
-}
-
-func TestNobodyMay(t *testing.T) {
-	t.Parallel()
-	in, _, err := load(t, spoil(t, `approve: ["*@estate.test"]`, "approve: []"))
-	require.NoError(t, err)
-	who, limited := in.Decisions.May["approve"]
-	require.True(t, limited, "an empty list means nobody, not everybody")
-	require.Empty(t, who)
 }
 
 func TestBadInstallations(t *testing.T) {
@@ -79,10 +69,8 @@ func TestBadInstallations(t *testing.T) {
 		"key's id":             {"{id: k1,", "{id: 'k 1',", "15:14: spec.encryption.keys[0].id: expected up to 63 letters"},
 		"literal for a secret": {"secret: secret://file/k1", "secret: hunter2", "15:26: spec.encryption.keys[0].secret: expected a reference secret://provider/name, found something else"},
 		"number for a secret":  {"secret: secret://file/k1", "secret: 4711", "15:26: spec.encryption.keys[0].secret: expected text, found a number"},
-		"unknown provider":     {"secret: secret://file/k1", "secret: secret://vault/k1", `15:26: spec.encryption.keys[0].secret: expected a secret of a provider that spec.secrets describes (age, env or file), found "vault"`},
-		"misspelt command":     {"      approve: [", "      aprove: [", `21:7: spec.decisions.may.aprove: expected start, approve`},
-		"who is no list":       {`["*@estate.test"]`, `"*@estate.test"`, "21:16: spec.decisions.may.approve: expected a list, found text"},
-		"empty pattern":        {`["*@estate.test"]`, `[""]`, "21:17: spec.decisions.may.approve[0]: expected text, found none"},
+		"unknown provider":     {"secret: secret://file/k1", "secret: secret://safe/k1", `15:26: spec.encryption.keys[0].secret: expected a secret of a provider that spec.secrets describes (age, env or file), found "safe"`},
+		"empty policy":         {"policy: policy.yaml", "policy: ''", "21:13: spec.decisions.policy: expected text, found none"},
 		"no signers":           {"    allowedSigners: allowed_signers\n", "", `17:3: spec.decisions.allowedSigners: expected the field`},
 		"max age":              {"maxAge: 12h", "maxAge: 0s", "22:13: spec.decisions.maxAge: expected a length of time above zero"},
 		"unit of max age":      {"maxAge: 12h", "maxAge: 1d", "22:13: spec.decisions.maxAge: expected a length of time in h, m or s"},
@@ -118,7 +106,7 @@ func TestNoProviders(t *testing.T) {
 	t.Parallel()
 	text := spoil(t, "    file: {folder: secrets}\n    env: {prefix: FERMATA_SECRET_}\n    age: {file: secrets.age, identity: age.key}\n", "    {}\n")
 	_, _, err := load(t, text)
-	require.ErrorContains(t, err, "spec.secrets: expected at least one of file, env and age, found none")
+	require.ErrorContains(t, err, "spec.secrets: expected at least one of age, env, exec, file and vault, found none")
 	require.ErrorContains(t, err, `spec.encryption.keys[0].secret: expected a secret of a provider that spec.secrets describes, found "file"`)
 }
 
@@ -157,7 +145,7 @@ func TestDecodeSystemIsStrict(t *testing.T) {
 		"duplicate":        {"user: fermata", "user: fermata\n        user: x", `36:9: spec.systems[0].config.user: duplicate key`},
 		"wrong type":       {"user: fermata", "user: [fermata]", "35:15: spec.systems[0].config.user: expected text, found a list"},
 		"literal":          {"secret://file/vcenter", "hunter2", "36:19: spec.systems[0].config.password: expected a reference secret://provider/name, found something else"},
-		"unknown provider": {"secret://file/vcenter", "secret://vault/vcenter", `36:19: spec.systems[0].config.password: expected a secret of a provider that spec.secrets describes (age, env or file), found "vault"`},
+		"unknown provider": {"secret://file/vcenter", "secret://safe/vcenter", `36:19: spec.systems[0].config.password: expected a secret of a provider that spec.secrets describes (age, env or file), found "safe"`},
 		"duration":         {"user: fermata", "timeout: 10", "35:18: spec.systems[0].config.timeout: expected a length of time"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -173,18 +161,6 @@ func TestDecodeSystemIsStrict(t *testing.T) {
 	}
 }
 
-// The commands that may be limited are those that exist: a misspelt one would limit nothing.
-func TestCommandsAreThoseOfDecisions(t *testing.T) {
-	t.Parallel()
-	for _, command := range decision.Commands() {
-		_, _, err := load(t, spoil(t, "approve: [", string(command)+": ["))
-		require.NoError(t, err)
-	}
-	_, _, err := load(t, spoil(t, "approve: [", "anything: ["))
-	require.ErrorContains(t, err, "expected start, approve, reject, retry, skip, undo, cancel, restore or purge")
-	require.Len(t, decision.Commands(), 9)
-}
-
 // A spec's references have the form that package secret reads. Package spec has it written out, so that it needs nothing
 // of the activities.
 func TestSpecAndSecretAgree(t *testing.T) {
@@ -196,6 +172,9 @@ func TestSpecAndSecretAgree(t *testing.T) {
 	for _, other := range []string{
 		"secret://file/a", "secret://file/a/b.c-d_e", "secret://File/a", "secret:///a", "secret://file/", "secret://file/../a",
 		"secret://file/a b", "secret://f1/A", "file/a", "secret://file/-a", "secret://1f/a",
+		"secret://vault/kv/a#b", "secret://vault/kv/a@3", "secret://vault/kv/a#b@3", "secret://vault/kv/a@3#b", "secret://vault/kv/a#", "secret://vault/kv/a@",
+		"secret://vault/kv/a#b#c", "secret://vault/kv/a#b/c", "secret://vault/kv/a@1@2", "secret://vault/kv/a#b..c", "secret://vault/kv/a@1..2",
+		"secret://vault/kv/a@-1", "secret://vault/kv/a?version=3", "secret://vault/kv/a@" + strings.Repeat("1", 64), "secret://vault/kv/a@" + strings.Repeat("1", 65),
 	} {
 		_, _, want := secret.Ref(other).Parse()
 		_, got := spec.Parse("f", []byte(strings.Replace(string(example), ref, "'"+other+"'", 1)))

@@ -30,8 +30,8 @@ spec:
   decisions:
     allowedSigners: allowed_signers
     revoked: /etc/fermata/revoked
-    may:
-      approve: ["*@estate.test"]
+    # Who may have what done.
+    policy: policy.yaml
     maxAge: 12h
   secrets:
     file: {folder: secrets}

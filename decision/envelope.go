@@ -44,11 +44,17 @@ const (
 	Cancel  Command = "cancel"
 	Restore Command = "restore"
 	Purge   Command = "purge"
+	// StopAutomation lets no run begin another step, until ResumeAutomation.
+	StopAutomation   Command = "stop-automation"
+	ResumeAutomation Command = "resume-automation"
 )
+
+// ChangeEmergency is the change of a start that acts first and is reviewed afterwards.
+const ChangeEmergency = "emergency"
 
 // Commands returns every command, in the order of a run's life.
 func Commands() []Command {
-	return []Command{Start, Approve, Reject, Retry, Skip, Undo, Cancel, Restore, Purge}
+	return []Command{Start, Approve, Reject, Retry, Skip, Undo, Cancel, Restore, Purge, StopAutomation, ResumeAutomation}
 }
 
 // Known reports whether c is a command.
@@ -64,7 +70,7 @@ func (c Command) Known() bool {
 // needsStep reports whether c acts on one step, which the envelope must then name.
 func (c Command) needsStep() bool { return c == Retry || c == Skip }
 
-// Envelope is what a person signs. All fields but Step and Reason are mandatory. Times have whole seconds, in UTC.
+// Envelope is what a person signs. All fields but Step, Change and Reason are mandatory. Times have whole seconds, in UTC.
 type Envelope struct {
 	Version    int     `json:"version"`
 	Cluster    string  `json:"cluster"`
@@ -76,7 +82,8 @@ type Envelope struct {
 	Command    Command `json:"command"`
 	// Hash is of what the person was shown, see the function Hash: the spec for a start, else the plan.
 	Hash    string    `json:"hash"`
-	Step    string    `json:"step,omitempty"` // of retry and skip only
+	Step    string    `json:"step,omitempty"`   // of retry and skip only
+	Change  string    `json:"change,omitempty"` // of a start only: ChangeEmergency
 	Reason  string    `json:"reason,omitempty"`
 	Person  string    `json:"person"` // principal in allowed_signers
 	Issued  time.Time `json:"issued"`
@@ -105,10 +112,26 @@ func (e Envelope) Validate() error {
 		}
 		return fmt.Errorf("step %q does not belong to the command %s", e.Step, e.Command)
 	}
+	if err := e.checkChange(); err != nil {
+		return err
+	}
 	if !isHash(e.Hash) {
 		return fmt.Errorf("hash %q is not \"sha256:\" and 64 lower-case hexadecimal digits", e.Hash)
 	}
 	return e.checkTimes()
+}
+
+// checkChange: who acts first must say why.
+func (e Envelope) checkChange() error {
+	switch {
+	case e.Change == "":
+		return nil
+	case e.Change != ChangeEmergency || e.Command != Start:
+		return fmt.Errorf("change %q does not belong to the command %s", e.Change, e.Command)
+	case strings.TrimSpace(e.Reason) == "":
+		return errors.New("reason is empty: an emergency change needs one")
+	}
+	return nil
 }
 
 type text struct {

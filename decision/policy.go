@@ -3,7 +3,6 @@ package decision
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -21,12 +20,10 @@ type Policy struct {
 	Cluster   string // every envelope must name it
 	Namespace string // Temporal's; every envelope must name it
 	Signers   *AllowedSigners
-	Revoked   *Revoked // optional
-	// May has the patterns of principals for a command, with the rules of allowed_signers: one must match, and none that
-	// begins with "!". A command that is absent may be given by every principal of the file; an empty list lets nobody.
-	May      map[Command][]string
-	Skew     time.Duration // DefaultSkew if not positive
-	Lifetime time.Duration // DefaultLifetime if not positive
+	Revoked   *Revoked      // optional
+	Rules     *Rules        // who may give which command; nil: every allowed signer may give every command
+	Skew      time.Duration // DefaultSkew if not positive
+	Lifetime  time.Duration // DefaultLifetime if not positive
 }
 
 // Expectation is what a gate waits for. All fields but Step are mandatory, and an empty one refuses every decision,
@@ -41,6 +38,10 @@ type Expectation struct {
 	// Step is the one that retry and skip must name. If it is empty they may name any, and the caller acts on the
 	// envelope's.
 	Step string `json:"step,omitempty"`
+	// Facts are what the rules look at.
+	Facts Facts `json:"facts,omitzero"`
+	// Opened is when the gate opened: an escalation counts from there.
+	Opened time.Time `json:"opened,omitzero"`
 }
 
 // Verdict is what a decision was worth. It goes into the record.
@@ -54,6 +55,9 @@ type Verdict struct {
 	// Fingerprint is of the key that made the signature; empty if the signature is not good or was not looked at.
 	Fingerprint string    `json:"fingerprint"`
 	At          time.Time `json:"at"`
+	// Policy is the hash of the policy file that was asked, and Rule the rule in it; empty where there is no such file.
+	Policy string `json:"policy,omitempty"`
+	Rule   string `json:"rule,omitempty"`
 }
 
 // Why a decision was refused, in the order of the checks.
@@ -77,6 +81,7 @@ const (
 	CodeSignature  = "signature"     // not good
 	CodeRevoked    = "revoked"       // the key is
 	CodeSigner     = "signer"        // the key is not the person's
+	CodeMachine    = "machine"       // the signer is a machine, and machines decide nothing
 	CodeNotAllowed = "not_allowed"   // the person may not give the command
 )
 
@@ -129,7 +134,10 @@ func (p *Policy) judge(v *Verdict, s Signed, want Expectation, at time.Time) *re
 		return refuse(CodeSignature, "%v", err)
 	}
 	v.Fingerprint = Fingerprint(key)
-	return p.permits(e, key, at)
+	if r := p.permits(e, key, at); r != nil {
+		return r
+	}
+	return p.rule(v, e, want, at)
 }
 
 func (p *Policy) permits(e Envelope, key ssh.PublicKey, at time.Time) *refusal {
@@ -139,8 +147,38 @@ func (p *Policy) permits(e Envelope, key ssh.PublicKey, at time.Time) *refusal {
 	if err := p.Signers.allows(key, e.Person, Namespace, at); err != nil {
 		return refuse(CodeSigner, "%v", err)
 	}
-	if who, limited := p.May[e.Command]; limited && !matchList(e.Person, strings.Join(who, ",")) {
-		return refuse(CodeNotAllowed, "%s may not %s: the policy allows %s", e.Person, e.Command, orNobody(who))
+	return nil
+}
+
+// Terms returns what the rules say of a run; nil without a policy file.
+func (p *Policy) Terms(f Facts, commands ...Command) *Terms {
+	switch {
+	case p.Rules == nil:
+		return nil
+	case slices.Contains(commands, StopAutomation), slices.Contains(commands, ResumeAutomation):
+		return p.Rules.Automation()
+	case f.Partial:
+		return p.Rules.startable(f)
+	}
+	return p.Rules.Terms(f)
+}
+
+// rule asks the rules whether the person may give the command for such a run.
+func (p *Policy) rule(v *Verdict, e Envelope, want Expectation, at time.Time) *refusal {
+	facts := want.Facts
+	if e.Command == Start { // The run has no requester yet.
+		facts.Requester, facts.Emergency = e.Person, e.Change == ChangeEmergency
+	}
+	terms := p.Terms(facts, e.Command)
+	if terms == nil {
+		if e.Change != "" {
+			return refuse(CodeNotAllowed, "an emergency change needs a policy file that says who may start and who reviews it")
+		}
+		return nil
+	}
+	v.Policy, v.Rule = terms.Policy, terms.Rule
+	if code, reason := terms.Refuses(e.Person, e.Command, terms.Escalated(want.Opened, at)); code != "" {
+		return refuse(code, "%s", reason)
 	}
 	return nil
 }
@@ -208,11 +246,4 @@ func positive(d, otherwise time.Duration) time.Duration {
 		return d
 	}
 	return otherwise
-}
-
-func orNobody(who []string) string {
-	if len(who) == 0 {
-		return "nobody"
-	}
-	return strings.Join(who, ", ")
 }

@@ -22,6 +22,14 @@ const nonce = "bm9uY2Utbm9uY2Utbm9uYw"
 // at is when the decisions are judged: a minute after they were signed.
 var at = issued.Add(time.Minute)
 
+// rules is a policy file with that spec.
+func rules(t *testing.T, spec string) *decision.Rules {
+	t.Helper()
+	r, err := decision.ParseRules("policy.yaml", []byte("apiVersion: fermata/v1\nkind: Policy\nmetadata: {name: test}\nspec:"+spec))
+	require.NoError(t, err)
+	return r
+}
+
 func newSigner(t *testing.T) ssh.Signer {
 	t.Helper()
 	_, private, err := ed25519.GenerateKey(rand.Reader)
@@ -56,11 +64,15 @@ func newCourt(t *testing.T) court {
 			"alice@example.org "+public(c.alice),
 			`bob@example.org namespaces="decision@*" `+public(c.bob),
 			`*@ops.example.org cert-authority `+public(c.authority)),
-		May: map[decision.Command][]string{
-			decision.Reject: {"*", "!alice@example.org"},
-			decision.Purge:  {},
-			decision.Undo:   {"!alice@example.org"},
-		},
+		Rules: rules(t, `
+  groups:
+    everyone: {members: ["*"]}
+    others: {members: ["*", "!alice@example.org"]}
+    negated: {members: ["!alice@example.org"]}
+  rules:
+    - name: all
+      may: {start: [everyone], approve: [everyone], reject: [others], operate: [everyone], purge: [], undo: [negated]}
+`),
 	}
 	c.gate = decision.Expectation{
 		WorkflowID: "server/web-01", Run: "01JZ0000000000000000000000", Gate: "approval", Nonce: nonce, Hash: planHash,
@@ -81,7 +93,7 @@ func TestAGoodDecisionIsAccepted(t *testing.T) {
 	c := newCourt(t)
 	v := c.policy.Judge(c.sign(t, c.alice), c.gate, at)
 	require.Equal(t, decision.Verdict{
-		Accepted: true, ReasonCode: decision.CodeAccepted, ID: envelope().ID(), Envelope: envelope(),
+		Policy: c.policy.Rules.Hash(), Rule: "all", Accepted: true, ReasonCode: decision.CodeAccepted, ID: envelope().ID(), Envelope: envelope(),
 		Fingerprint: ssh.FingerprintSHA256(c.alice.PublicKey()), At: at,
 	}, v)
 	var back decision.Verdict
@@ -107,9 +119,9 @@ func TestWhoMayGiveWhat(t *testing.T) {
 
 	v := give("alice@example.org", c.alice, decision.Reject)
 	require.Equal(t, decision.CodeNotAllowed, v.ReasonCode)
-	require.Equal(t, "alice@example.org may not reject: the policy allows *, !alice@example.org", v.Reason)
+	require.Equal(t, "alice@example.org may not reject: rule \"all\" lets others", v.Reason)
 	v = give("bob@example.org", c.bob, decision.Purge)
-	require.Equal(t, "bob@example.org may not purge: the policy allows nobody", v.Reason)
+	require.Equal(t, "bob@example.org may not purge: rule \"all\" lets nobody", v.Reason)
 	require.Equal(t, decision.CodeNotAllowed, give("bob@example.org", c.bob, decision.Undo).ReasonCode, "a negation alone allows nobody")
 }
 

@@ -219,8 +219,8 @@ func TestDoctor(t *testing.T) {
 	d.findings = []wire.Observation{{Name: "record store", OK: true}, {Name: "compute vcenter", OK: true}}
 	out, _, code := d.run(t, "doctor")
 	require.Equal(t, 0, code, out)
-	require.Contains(t, out, "you are bob@estate.test; you may start, approve")
-	require.Contains(t, out, "you may not purge")
+	require.Contains(t, out, "you are bob@estate.test")
+	require.Contains(t, out, "rule all: you may start, approve, reject, retry, skip, undo, cancel, restore\n")
 	require.Contains(t, out, "integration of your own")
 	require.Equal(t, []wire.SystemRef{{Name: "store", Capability: "record"}, {Name: "vcenter", Capability: "compute"}}, d.asked)
 	d.findings[1] = wire.Observation{Name: "compute vcenter", Text: "refuses the password"}

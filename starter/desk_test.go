@@ -113,6 +113,7 @@ func newDesk(t *testing.T) *desk {
 	d.write(t, "allowed_signers", "bob@estate.test "+string(ssh.MarshalAuthorizedKey(authorized)))
 	require.NoError(t, os.Mkdir(filepath.Join(folder, "secrets"), 0o700))
 	d.write(t, "secrets/payload", payload.Encode())
+	d.write(t, "policy.yaml", policy)
 	d.write(t, "fermata.yaml", installation)
 	return d
 }
@@ -123,12 +124,23 @@ metadata: {name: lab}
 spec:
   temporal: {address: 127.0.0.1:1, namespace: fermata}
   encryption: {active: k1, keys: [{id: k1, secret: secret://file/payload}]}
-  decisions: {allowedSigners: allowed_signers, may: {purge: [carol@estate.test]}}
+  decisions: {allowedSigners: allowed_signers, policy: policy.yaml}
   secrets: {file: {folder: secrets}}
   records: {folder: records}
   systems:
     - {name: vcenter, type: vsphere}
     - {name: own, type: homemade}
+`
+
+const policy = `apiVersion: fermata/v1
+kind: Policy
+metadata: {name: lab}
+spec:
+  groups:
+    people: {members: [bob@estate.test, carol@estate.test]}
+    carol: {members: [carol@estate.test]}
+  rules:
+    - {name: all, may: {start: [people], approve: [people], operate: [people], purge: [carol]}}
 `
 
 func (d *desk) write(t *testing.T, name, text string) {

@@ -170,7 +170,11 @@ func (e *examination) may(allowed *decision.AllowedSigners) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("signing as %s: %w", person.Name, err)
 	}
-	return judge(policy, e.cfg.Decisions.May, signed, now)
+	rules, err := localRules(e.cfg)
+	if err != nil {
+		return "", err
+	}
+	return judge(policy, rules, signed, now)
 }
 
 // nowhere is where doctor's envelope is for. No installation has a dot in its name.
@@ -192,8 +196,8 @@ func localPolicy(cfg *config.Installation, allowed *decision.AllowedSigners) (de
 	return policy, nil
 }
 
-// judge asks for every command with one signature: the patterns of each stand for those of start in turn.
-func judge(policy decision.Policy, may map[string][]string, signed decision.Signed, at time.Time) (string, error) {
+// judge says whether the signature counts, and what the rules then let its person do.
+func judge(policy decision.Policy, rules *decision.Rules, signed decision.Signed, at time.Time) (string, error) {
 	envelope, err := decision.Parse(signed.Envelope)
 	if err != nil {
 		return "", err
@@ -205,23 +209,22 @@ func judge(policy decision.Policy, may map[string][]string, signed decision.Sign
 	if v := policy.Judge(signed, want, at); !v.Accepted {
 		return "", fault.New(fault.Unauthorized, "a signature by %s does not count: %s", envelope.Person, v.Reason)
 	}
-	var yes, no []string
-	for _, c := range decision.Commands() {
-		policy.May = nil
-		if who, limited := may[string(c)]; limited {
-			policy.May = map[decision.Command][]string{decision.Start: who}
-		}
-		if policy.Judge(signed, want, at).Accepted {
-			yes = append(yes, string(c))
-			continue
-		}
-		no = append(no, string(c))
+	text := "you are " + envelope.Person
+	if rules == nil {
+		return text + "; you may give every command: there is no policy file (spec.decisions.policy)", nil
 	}
-	text := "you are " + envelope.Person + "; you may " + none(yes)
-	if len(no) > 0 {
-		text += "; you may not " + strings.Join(no, ", ")
+	for _, rule := range rules.Abilities(envelope.Person) {
+		text += fmt.Sprintf("\nrule %s: you may %s", rule.Rule, none(names(rule.Commands)))
 	}
 	return text, nil
+}
+
+func names(commands []decision.Command) []string {
+	out := make([]string, len(commands))
+	for i, c := range commands {
+		out[i] = string(c)
+	}
+	return out
 }
 
 func (e *examination) systems(ctx context.Context, connected runs) {

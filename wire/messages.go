@@ -128,6 +128,12 @@ type Gate struct {
 	Opened   time.Time          `json:"opened"`
 	Deadline *time.Time         `json:"deadline,omitempty"`
 	Why      string             `json:"why"` // In words.
+	// What the policy asks of an approval: how many people, of which groups, and who approved so far.
+	Quorum    int        `json:"quorum,omitempty"`
+	Groups    []string   `json:"groups,omitempty"`
+	Approvers []string   `json:"approvers,omitempty"`
+	Escalates *time.Time `json:"escalates,omitempty"` // When more groups are asked.
+	Notes     []string   `json:"notes,omitempty"`     // What changed while it waited.
 }
 
 // Judged is a decision with its verdict.
@@ -157,8 +163,23 @@ type Progress struct {
 	Decisions  []Judged        `json:"decisions,omitempty"`
 	Refused    int             `json:"refused,omitempty"` // Refusals beyond those kept whole.
 	Ticket     string          `json:"ticket,omitempty"`  // Link.
+	Stopped    *Stopped        `json:"stopped,omitempty"` // No step begins: automation is stopped.
+	Waits      string          `json:"waits,omitempty"`   // Why the guard has given no permit yet.
+	Policy     *Governed       `json:"policy,omitempty"`
+	Notices    []*NoticeState  `json:"notices,omitempty"` // Who was told, and what came of it.
 	Record     string          `json:"record,omitempty"`
 	LeftBehind []string        `json:"left_behind,omitempty"`
+}
+
+// Governed is what the policy file says of a run, and what became of its approval.
+type Governed struct {
+	Policy   string   `json:"policy"` // Hash of the file.
+	Rule     string   `json:"rule"`
+	Change   string   `json:"change"`             // normal, standard or emergency.
+	Approved string   `json:"approved,omitempty"` // Who approved, or which rule did.
+	Permit   int      `json:"permit,omitempty"`   // The guard's number of it.
+	Review   string   `json:"review,omitempty"`   // What became of an emergency change's review.
+	Notes    []string `json:"notes,omitempty"`    // What changed while the run waited.
 }
 
 // Gate returns the open gate that takes the command (for a step, if the gate is about one).

@@ -20,6 +20,8 @@ const (
 	CheckSystems       = "CheckSystems"
 	ReadRecords        = "ReadRecords"
 	HoldReservation    = "HoldReservation"
+	SendNotice         = "SendNotice"
+	Guard              = "Guard"
 )
 
 // Messages that a run understands.
@@ -27,6 +29,13 @@ const (
 	QueryProgress = "progress"
 	UpdateDecide  = "decide"
 	SignalDecide  = "decide"
+)
+
+// What a run and the guard tell each other.
+const (
+	SignalAsk    = "ask"   // To the guard: a GuardAsk.
+	SignalAnswer = "guard" // To a run: a GuardAnswer.
+	QueryGuard   = "guard" // A GuardState.
 )
 
 // SignalFree ends a reservation; its value is the ULID of the run that holds it.
@@ -59,6 +68,12 @@ func AddressReservationID(site, address string) string {
 func InquiryWorkflowID(what, unique string) string {
 	return "inquiry/" + strings.Trim(what, "/") + "/" + unique
 }
+
+// GuardWorkflowID is the id of the one guard of an installation.
+func GuardWorkflowID() string { return "guard" }
+
+// NoticeWorkflowID is the id of what carries one notice; the notice's own id is unique and stable.
+func NoticeWorkflowID(notice string) string { return "notice/" + notice }
 
 // Attributes are all search attributes, for those who register them.
 func Attributes() []temporal.SearchAttributeKey {

@@ -12,13 +12,15 @@ import (
 	"fermata/activities/secret"
 	"fermata/integrations/recordfolder"
 	"fermata/wire"
+	"fermata/workflows/guard"
 	"fermata/workflows/inquiry"
+	"fermata/workflows/notice"
 	"fermata/workflows/provision"
 	"fermata/workflows/reservation"
 )
 
 // register puts workflows and activities on their queues.
-func (w *Worker) register(secrets secret.Resolver, namespace string) error {
+func (w *Worker) register(secrets secret.Pinner, namespace string) error {
 	if w.serves(Workflows) {
 		w.registerWorkflows(namespace)
 	}
@@ -54,7 +56,7 @@ func (w *Worker) registerWorkflows(namespace string) {
 	d := w.cfg.Installation.Decisions
 	files := authority.Files{
 		Cluster: w.cfg.Installation.Name, Namespace: namespace, AllowedSigners: d.AllowedSigners, Revoked: d.Revoked,
-		May: d.May, MaxAge: time.Duration(d.MaxAge),
+		Rules: d.Policy, MaxAge: time.Duration(d.MaxAge),
 	}
 	activities := w.registrar(wire.Queue)
 	authority.NewActivities(files, time.Now).Register(activities)
@@ -68,10 +70,12 @@ func RegisterWorkflows(register func(name string, workflow any)) {
 	provision.Register(register)
 	inquiry.Register(register)
 	reservation.Register(register)
+	guard.Register(register)
+	notice.Register(register)
 }
 
 // bind gives a capability its systems, site by site: each site has a queue of its own.
-func (w *Worker) bind(c capability, secrets secret.Resolver) {
+func (w *Worker) bind(c capability, secrets secret.Pinner) {
 	sites := map[string]map[string]any{}
 	for _, s := range w.systems {
 		if sites[s.Site] == nil {

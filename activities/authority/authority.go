@@ -16,6 +16,7 @@ import (
 const (
 	activityOpenGate = "authority.OpenGate"
 	activityJudge    = "authority.Judge"
+	activityTerms    = "authority.Terms"
 )
 
 // Policies gives the policy in force now. Unavailable: the files cannot be read; nothing is decided then.
@@ -38,6 +39,7 @@ func NewActivities(p Policies, now func() time.Time) *Activities {
 func (a *Activities) Register(register func(name string, activity any)) {
 	register(activityOpenGate, a.OpenGate)
 	register(activityJudge, a.Judge)
+	register(activityTerms, a.Terms)
 }
 
 // OpenGateInput asks for OpenGate.
@@ -61,6 +63,17 @@ type JudgeInput struct {
 // JudgeOutput answers Judge.
 type JudgeOutput struct {
 	Verdict decision.Verdict `json:"verdict"`
+	Terms   *decision.Terms  `json:"terms,omitempty"` // What the policy says of such a run now; nil without a policy file.
+}
+
+// TermsInput asks for Terms.
+type TermsInput struct {
+	Facts decision.Facts `json:"facts"`
+}
+
+// TermsOutput answers Terms.
+type TermsOutput struct {
+	Terms *decision.Terms `json:"terms,omitempty"` // Nil without a policy file.
 }
 
 // OpenGate draws a gate's nonce.
@@ -78,7 +91,20 @@ func (a *Activities) Judge(ctx context.Context, in JudgeInput) (JudgeOutput, err
 	if err != nil {
 		return JudgeOutput{}, fault.ForTemporal(err)
 	}
-	return JudgeOutput{Verdict: p.Judge(in.Signed, in.Expectation, a.now())}, nil
+	verdict, facts := p.Judge(in.Signed, in.Expectation, a.now()), in.Expectation.Facts
+	if verdict.Envelope.Command == decision.Start {
+		facts.Emergency = verdict.Envelope.Change == decision.ChangeEmergency
+	}
+	return JudgeOutput{Verdict: verdict, Terms: p.Terms(facts, in.Expectation.Commands...)}, nil
+}
+
+// Terms says what the policy has for a run.
+func (a *Activities) Terms(ctx context.Context, in TermsInput) (TermsOutput, error) {
+	p, err := a.policies.Policy(ctx)
+	if err != nil {
+		return TermsOutput{}, fault.ForTemporal(err)
+	}
+	return TermsOutput{Terms: p.Terms(in.Facts)}, nil
 }
 
 // OpenGate draws a gate's nonce.
@@ -89,4 +115,9 @@ func OpenGate(ctx workflow.Context, in OpenGateInput) (OpenGateOutput, error) {
 // Judge says whether a decision counts for a gate.
 func Judge(ctx workflow.Context, in JudgeInput) (JudgeOutput, error) {
 	return operation.CallLocal[JudgeOutput](ctx, activityJudge, in)
+}
+
+// Terms says what the policy has for a run.
+func Terms(ctx workflow.Context, in TermsInput) (TermsOutput, error) {
+	return operation.CallLocal[TermsOutput](ctx, activityTerms, in)
 }

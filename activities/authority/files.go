@@ -14,10 +14,10 @@ import (
 type Files struct {
 	Cluster        string
 	Namespace      string
-	AllowedSigners string              // Path of an allowed_signers file.
-	Revoked        string              // Path of a file of revoked public keys; optional.
-	May            map[string][]string // Command -> principal patterns.
-	MaxAge         time.Duration       // How long a decision may be valid at most; zero: the default.
+	AllowedSigners string        // Path of an allowed_signers file.
+	Revoked        string        // Path of a file of revoked public keys; optional.
+	Rules          string        // Path of the policy file; optional.
+	MaxAge         time.Duration // How long a decision may be valid at most; zero: the default.
 }
 
 // Policy reads the files.
@@ -30,7 +30,7 @@ func (f Files) Policy(context.Context) (*decision.Policy, error) {
 	if p.Revoked, err = readRevoked(f.Revoked); err != nil {
 		return nil, err
 	}
-	if p.May, err = commands(f.May); err != nil {
+	if p.Rules, err = readRules(f.Rules); err != nil {
 		return nil, err
 	}
 	return p, nil
@@ -65,14 +65,17 @@ func readRevoked(path string) (*decision.Revoked, error) {
 	return revoked, nil
 }
 
-func commands(may map[string][]string) (map[decision.Command][]string, error) {
-	out := make(map[decision.Command][]string, len(may))
-	for name, who := range may {
-		c := decision.Command(name)
-		if !c.Known() {
-			return nil, fault.New(fault.Invalid, "spec.decisions.may: no command %q", name)
-		}
-		out[c] = who
+func readRules(path string) (*decision.Rules, error) {
+	if path == "" {
+		return nil, nil //nolint:nilnil // The nil rules are those of an installation without a policy file.
 	}
-	return out, nil
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fault.Wrap(fault.Unavailable, err, "reading the policy (spec.decisions.policy)")
+	}
+	rules, err := decision.ParseRules(path, data)
+	if err != nil {
+		return nil, fault.Wrap(fault.Unavailable, err, "reading the policy (spec.decisions.policy)")
+	}
+	return rules, nil
 }

@@ -132,7 +132,7 @@ func forbidden(p, i string) string {
 	case under(p, "fermata/integrations") && p != "fermata/integrations":
 		return forbiddenToIntegrations(p, i)
 	case under(p, "fermata/spec") && under(i, "fermata") && !under(i, "fermata/spec"),
-		under(p, "fermata/decision") && under(i, "fermata"):
+		under(p, "fermata/decision") && under(i, "fermata") && !under(i, "fermata/spec"):
 		return "a document knows nothing of the house"
 	}
 	return ""

@@ -55,7 +55,7 @@ func TestWhatCounts(t *testing.T) {
 			t.Parallel()
 			g := Gate{Requester: alice, Quorum: x.quorum}
 			for i, s := range x.said {
-				code, reason := g.Consider(say(s.person, s.command))
+				code, reason := g.Consider(say(s.person, s.command), nil, time.Time{})
 				require.Equal(t, s.code, code, "decision %d: %s", i, reason)
 				require.Equal(t, s.code == "", reason == "", "a refusal says why")
 			}
@@ -72,13 +72,13 @@ func TestWhatCounts(t *testing.T) {
 func TestAGateIsPlainData(t *testing.T) {
 	t.Parallel()
 	g := Gate{Requester: alice, Quorum: 2, Deadline: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
-	_, _ = g.Consider(say(bob, decision.Approve))
+	_, _ = g.Consider(say(bob, decision.Approve), nil, time.Time{})
 	text, err := json.Marshal(g)
 	require.NoError(t, err)
 	var carried Gate
 	require.NoError(t, json.Unmarshal(text, &carried))
 	require.Equal(t, g, carried)
-	_, _ = carried.Consider(say(carol, decision.Approve))
+	_, _ = carried.Consider(say(carol, decision.Approve), nil, time.Time{})
 	require.Equal(t, Approved, carried.Outcome)
 }
 
@@ -93,7 +93,7 @@ func await(t *testing.T, prepare func(env *testsuite.TestWorkflowEnvironment, g 
 	wait := func(ctx workflow.Context) error {
 		start := workflow.Now(ctx)
 		g.Deadline = start.Add(time.Hour)
-		err := g.Await(ctx, func() bool { return stop })
+		err := g.Await(ctx, func() bool { return stop }, func() {})
 		took = workflow.Now(ctx).Sub(start)
 		return err
 	}
@@ -120,14 +120,14 @@ func TestAwait(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, Lapsed, g.Outcome)
 		require.Equal(t, time.Hour, took)
-		code, _ := g.Consider(say(bob, decision.Approve))
+		code, _ := g.Consider(say(bob, decision.Approve), nil, time.Time{})
 		require.Equal(t, decision.CodeGate, code, "too late")
 	})
 	t.Run("somebody decides", func(t *testing.T) {
 		t.Parallel()
 		g, took, err := await(t, func(env *testsuite.TestWorkflowEnvironment, g *Gate, _ *bool) {
 			env.RegisterDelayedCallback(func() {
-				_, _ = g.Consider(say(bob, decision.Approve))
+				_, _ = g.Consider(say(bob, decision.Approve), nil, time.Time{})
 				env.SignalWorkflow("wake", nil)
 			}, 10*time.Minute)
 		})

@@ -12,6 +12,7 @@ import (
 	"fermata/activities/loadbalancer"
 	"fermata/activities/operation"
 	"fermata/activities/record"
+	"fermata/decision"
 	"fermata/spec"
 	"fermata/wire"
 	"fermata/workflows/run"
@@ -55,6 +56,15 @@ func (p *decommission) Policy() run.Policy {
 		policy.RetryFor = time.Duration(p.server.Spec.Run.RetryFor)
 	}
 	return policy
+}
+
+// Facts are what the policy looks at; environment and site are those of the server's spec, which its record holds.
+func (p *decommission) Facts() decision.Facts {
+	f := decision.Facts{Kind: wire.DecommissionServer, Partial: p.server == nil}
+	if p.server != nil {
+		f.Environment, f.Site = p.server.Metadata.Environment, p.server.Metadata.Site
+	}
+	return f
 }
 
 // estate is everything that the owner has, and the image of before that a restore goes back to.

@@ -25,6 +25,9 @@ func (f *Frame) carry(ctx workflow.Context) error {
 	if err := workflow.Await(ctx, quiet); err != nil {
 		return err
 	}
+	if err := f.handedOver(ctx); err != nil {
+		return err
+	}
 	f.collect(ctx)
 	carried, err := json.Marshal(f.state)
 	if err != nil {

@@ -34,6 +34,7 @@ func (f *Frame) listen(ctx workflow.Context) error {
 	}
 	f.decided = workflow.GetSignalChannel(ctx, wire.SignalDecide)
 	workflow.GoNamed(ctx, "signals", f.receive)
+	workflow.GoNamed(ctx, "guard", f.hear)
 	return nil
 }
 
@@ -114,7 +115,7 @@ func (f *Frame) decide(ctx workflow.Context, d wire.Decide, via string) (wire.De
 	}
 	verdict := judged.Verdict
 	if verdict.Accepted {
-		verdict.ReasonCode, verdict.Reason = f.apply(verdict.Envelope)
+		verdict.ReasonCode, verdict.Reason = f.apply(verdict.Envelope, judged.Terms, workflow.Now(ctx))
 		verdict.Accepted = verdict.ReasonCode == ""
 	}
 	if !verdict.Accepted {
@@ -131,14 +132,20 @@ func (f *Frame) expectation(ctx workflow.Context, g wire.Gate) decision.Expectat
 	return decision.Expectation{
 		WorkflowID: workflow.GetInfo(ctx).WorkflowExecution.ID, Run: f.in.Run,
 		Gate: g.ID, Nonce: g.Nonce, Hash: g.Hash, Commands: g.Commands, Step: g.Step,
+		Facts: f.state.Facts, Opened: g.Opened,
 	}
 }
 
 // apply lets a good decision take effect. It returns why it has none, if so.
-func (f *Frame) apply(e decision.Envelope) (code, reason string) {
+func (f *Frame) apply(e decision.Envelope, now *decision.Terms, at time.Time) (code, reason string) {
+	if e.Command == decision.Approve || e.Command == decision.Reject {
+		return f.consider(e, now, at)
+	}
+	// What the policy said when the run began still holds: a laxer one makes nothing laxer for a run that is under way.
+	if code, reason := f.state.Terms.Refuses(e.Person, e.Command, false); code != "" {
+		return code, reason + " (the policy when the run began)"
+	}
 	switch e.Command {
-	case decision.Approve, decision.Reject:
-		return f.state.Approval.Consider(e)
 	case decision.Undo, decision.Cancel:
 		if f.state.Stop != nil || f.state.Outcome != "" {
 			return decision.CodeGate, "the run is ending already"
@@ -156,9 +163,23 @@ func (f *Frame) apply(e decision.Envelope) (code, reason string) {
 		}
 		st.Answer = e.Command
 		return "", ""
-	case decision.Start:
+	case decision.Start, decision.Approve, decision.Reject, decision.StopAutomation, decision.ResumeAutomation:
 	}
 	return decision.CodeCommand, fmt.Sprintf("a run that goes on does not take %q", e.Command)
+}
+
+// consider hands an approval or a rejection to the gate that it is for.
+func (f *Frame) consider(e decision.Envelope, now *decision.Terms, at time.Time) (code, reason string) {
+	gate := f.state.Approval
+	if e.Gate == gateReview {
+		gate = f.state.Review
+	}
+	if gate == nil {
+		return decision.CodeGate, "nothing waits for an approval"
+	}
+	code, reason = gate.Consider(e, now, at)
+	f.shown(e.Gate, gate)
+	return code, reason
 }
 
 func stopOutcome(c decision.Command) wire.Outcome {

@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"go.temporal.io/sdk/workflow"
 
 	"fermata/activities/fault"
+	"fermata/activities/notify"
 	"fermata/activities/operation"
 	"fermata/activities/record"
 	"fermata/decision"
@@ -36,6 +38,11 @@ func (f *Frame) end(ctx workflow.Context) (wire.StartOutput, error) {
 	}
 	f.state.Gates = nil
 	f.enter(ctx, wire.Ended)
+	f.release(ctx)
+	f.tellEnd(ctx)
+	if err := f.handedOver(ctx); err != nil {
+		return wire.StartOutput{}, err
+	}
 	if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
 		return wire.StartOutput{}, err
 	}
@@ -43,6 +50,13 @@ func (f *Frame) end(ctx workflow.Context) (wire.StartOutput, error) {
 		Outcome: f.state.Outcome, Reason: f.state.Reason, LeftBehind: f.state.Left,
 		Record: f.state.Record, Sequence: f.state.Sequence,
 	}, nil
+}
+
+// tellEnd tells those who steer such runs how it ended.
+func (f *Frame) tellEnd(ctx workflow.Context) {
+	n := f.notice(ctx, notify.Ended, strings.TrimSuffix(string(f.state.Outcome)+": "+f.state.Reason, ": "))
+	n.Outcome = string(f.state.Outcome)
+	f.tell(ctx, n, f.state.Terms.Audience(decision.Retry))
 }
 
 // finish closes every gate but the run's own, which tells who comes late that the run is ending.
@@ -122,6 +136,15 @@ func (f *Frame) write(ctx workflow.Context) error {
 	return nil
 }
 
+// decisions are all that people and the policy said of the run, and who was told what.
+func (f *Frame) decisions() map[string]any {
+	kept := map[string]any{"decisions": f.state.Decisions, "refused": f.state.Refused}
+	if f.state.Terms != nil {
+		kept["policy"], kept["notices"] = f.governed(), f.state.Notices
+	}
+	return kept
+}
+
 func (f *Frame) record(ctx workflow.Context) (record.Record, error) {
 	r := record.Record{
 		Version: record.Version, Run: f.in.Run, Kind: f.process.Kind(), Owner: f.process.Owner(),
@@ -133,7 +156,7 @@ func (f *Frame) record(ctx workflow.Context) (record.Record, error) {
 		into *json.RawMessage
 		from any
 	}{
-		{&r.Decisions, map[string]any{"decisions": f.state.Decisions, "refused": f.state.Refused}},
+		{&r.Decisions, f.decisions()},
 		{&r.Steps, f.state.Steps},
 	}
 	if f.state.Preview != nil {

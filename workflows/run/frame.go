@@ -38,6 +38,8 @@ type Frame struct {
 	signals int
 	// deciding counts the signals that are being decided; updates are counted by Temporal.
 	deciding int
+	heard    int  // Answers of the guard.
+	starting int  // Notices that have no run of their own yet.
 	ending   bool // What is left is to undo and to write the record.
 	decided  workflow.ReceiveChannel
 }
@@ -122,7 +124,7 @@ func (f *Frame) live(ctx workflow.Context) error {
 			return err
 		}
 	}
-	for _, stage := range []func(workflow.Context) error{f.begin, f.plan, f.reserve, f.ask, f.confirm, f.act} {
+	for _, stage := range []func(workflow.Context) error{f.begin, f.plan, f.govern, f.register, f.reserve, f.ask, f.permit, f.confirm, f.act, f.review} {
 		if err := stage(ctx); err != nil {
 			return err
 		}
@@ -151,7 +153,7 @@ func (f *Frame) begin(ctx workflow.Context) error {
 	f.state.Cluster, f.state.Namespace = opened.Cluster, opened.Namespace
 	judged, err := authority.Judge(ctx, authority.JudgeInput{Signed: f.in.Start, Expectation: decision.Expectation{
 		WorkflowID: workflow.GetInfo(ctx).WorkflowExecution.ID, Run: f.in.Run, Gate: decision.StartGate, Hash: hash,
-		Commands: []decision.Command{decision.Start},
+		Commands: []decision.Command{decision.Start}, Facts: f.process.Facts(),
 	}})
 	if err != nil {
 		return fmt.Errorf("judging the start: %w", err)
@@ -161,7 +163,9 @@ func (f *Frame) begin(ctx workflow.Context) error {
 		f.state.Outcome, f.state.Reason = wire.Refused, "the start does not count: "+judged.Verdict.Reason
 		return nil
 	}
-	f.state.Requester = judged.Verdict.Envelope.Person
+	f.state.Requester, f.state.Terms = judged.Verdict.Envelope.Person, judged.Terms
+	f.state.Facts = f.process.Facts()
+	f.state.Facts.Requester, f.state.Facts.Emergency = f.state.Requester, judged.Verdict.Envelope.Change == decision.ChangeEmergency
 	f.state.Gates = append(f.state.Gates, wire.Gate{
 		ID: gateRun, Nonce: opened.Nonce, Hash: hash, Opened: workflow.Now(ctx),
 		Commands: []decision.Command{decision.Undo, decision.Cancel}, Why: "the run can be stopped and undone at any time",

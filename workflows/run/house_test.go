@@ -30,6 +30,7 @@ import (
 const (
 	alice    = "alice@example" // Asks.
 	bob      = "bob@example"   // Decides.
+	carol    = "carol@example"
 	runULID  = "01J00000000000000000000000"
 	plain    = "Plain"
 	document = `{"kind":"Plain"}`
@@ -40,6 +41,7 @@ type errand struct{ steps []string }
 
 func (p errand) Kind() string           { return plain }
 func (p errand) Owner() operation.Owner { return "server/web-01" }
+func (p errand) Facts() decision.Facts  { return decision.Facts{Kind: plain, Environment: "lab"} }
 func (p errand) Policy() Policy {
 	return Policy{RetryFor: time.Minute, ApprovalDeadline: time.Hour}
 }
@@ -86,7 +88,7 @@ func build(t *testing.T) *house {
 	t.Helper()
 	h := &house{people: map[string]ssh.Signer{}, failing: map[string]fault.Kind{}}
 	var lines strings.Builder
-	for _, name := range []string{alice, bob} {
+	for _, name := range []string{alice, bob, carol} {
 		_, key, err := ed25519.GenerateKey(rand.Reader)
 		require.NoError(t, err)
 		signer, err := ssh.NewSignerFromKey(key)
@@ -109,6 +111,9 @@ type execution struct {
 	house    *house
 	verdicts []wire.DecideResult
 	sent     int
+	asked    []wire.GuardAsk
+	start    time.Time
+	kind     string // Workflow type that begin starts; empty: plain.
 }
 
 func (h *house) execution(l Limits, steps []string) *execution {

@@ -8,16 +8,15 @@ import (
 
 	"go.temporal.io/sdk/workflow"
 
-	"fermata/decision"
 	"fermata/wire"
-	"fermata/workflows/approval"
 )
 
 // Ids of gates.
 const (
 	gateRun      = "run"
 	gateApproval = "approval"
-	gateHold     = "hold/" // And the step's id.
+	gateReview   = "review" // Of an emergency change.
+	gateHold     = "hold/"  // And the step's id.
 )
 
 // plan reads what is there and says what would be done.
@@ -82,38 +81,6 @@ func (f *Frame) prepare() error {
 // reserve does the only effects that are allowed before the approval.
 func (f *Frame) reserve(ctx workflow.Context) error {
 	return f.work(ctx, func(s Step) bool { return s.Early })
-}
-
-// ask waits for people to approve the plan.
-func (f *Frame) ask(ctx workflow.Context) error {
-	if f.state.Approval == nil {
-		deadline := workflow.Now(ctx).Add(f.process.Policy().ApprovalDeadline)
-		f.state.Approval = &approval.Gate{Requester: f.state.Requester, Quorum: 1, Deadline: deadline}
-		why := "somebody other than " + f.state.Requester + " must approve the plan"
-		err := f.open(ctx, wire.Gate{
-			ID: gateApproval, Commands: []decision.Command{decision.Approve, decision.Reject}, Deadline: &deadline, Why: why,
-		})
-		if err != nil {
-			return err
-		}
-	}
-	f.enter(ctx, wire.Waiting)
-	gate := f.state.Approval
-	if err := gate.Await(ctx, func() bool { return f.state.Stop != nil || f.full(ctx) }); err != nil {
-		return err
-	}
-	if gate.Outcome == approval.Open && f.state.Stop == nil {
-		return f.carry(ctx)
-	}
-	f.state.closeGate(gateApproval)
-	switch gate.Outcome {
-	case approval.Rejected:
-		f.state.Outcome, f.state.Reason = wire.Denied, strings.TrimSuffix(gate.By+" said no: "+gate.Reason, ": ")
-	case approval.Lapsed:
-		f.state.Outcome, f.state.Reason = wire.Lapsed, "nobody decided by "+gate.Deadline.UTC().Format(time.RFC3339)
-	case approval.Approved, approval.Open:
-	}
-	return nil
 }
 
 // Bounds of planning again. What stands in its way then may pass by itself: a system that is being restarted, a worker

@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"fermata/activities/operation"
+	"fermata/decision"
 	"fermata/wire"
 )
 
@@ -24,6 +25,8 @@ type Process interface {
 	Owner() operation.Owner
 	// Policy says how the run behaves when something goes wrong.
 	Policy() Policy
+	// Facts are what the installation's policy looks at. They are Partial as long as only the plan can tell them.
+	Facts() decision.Facts
 	// Plan reads the systems and says what the run would do. It changes nothing.
 	Plan(ctx workflow.Context) (wire.Preview, error)
 	// Steps returns the steps of a plan, in an order in which each comes after those it depends on.

@@ -68,6 +68,12 @@ func (f *Frame) markdown() string {
 			fmt.Fprintf(&b, "- waiting at `%s`: %s\n", g.ID, g.Why)
 		}
 	}
+	if s := f.state.Guard.Stopped; s != nil {
+		fmt.Fprintf(&b, "- automation is stopped by %s: %s\n", s.By, s.Reason)
+	}
+	if f.state.Guard.Waits != "" {
+		fmt.Fprintf(&b, "- waiting for the guard: %s\n", f.state.Guard.Waits)
+	}
 	b.WriteString("\n| step | state | |\n|---|---|---|\n")
 	for _, st := range f.state.Steps {
 		reason := ""
@@ -87,7 +93,7 @@ func (f *Frame) progress(ctx workflow.Context) wire.Progress {
 		Phase: f.state.Phase, Started: f.state.Started, Ended: f.state.Ended,
 		Outcome: f.state.Outcome, Reason: f.state.Reason, Preview: f.state.Preview,
 		Gates: f.state.Gates, Decisions: f.state.Decisions, Refused: max(f.state.Refused-keptRefusals, 0),
-		Ticket: f.state.Ticket, Record: f.state.Record, LeftBehind: f.state.Left, Steps: f.Steps(),
+		Stopped: f.state.Guard.Stopped, Waits: f.state.Guard.Waits, Policy: f.governed(), Notices: f.state.Notices, Ticket: f.state.Ticket, Record: f.state.Record, LeftBehind: f.state.Left, Steps: f.Steps(),
 	}
 }
 

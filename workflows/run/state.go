@@ -11,30 +11,37 @@ import (
 
 // state is all that a run knows. It is plain data: a run that grew too long continues as new and carries it along.
 type state struct {
-	Started   time.Time       `json:"started"`
-	Cluster   string          `json:"cluster"`
-	Namespace string          `json:"namespace"`
-	Document  string          `json:"document"` // Hash of the document.
-	Requester string          `json:"requester"`
-	Phase     wire.Phase      `json:"phase"`
-	Outcome   wire.Outcome    `json:"outcome,omitempty"`
-	Reason    string          `json:"reason,omitempty"`
-	Ended     *time.Time      `json:"ended,omitempty"`
-	Preview   *wire.Preview   `json:"preview,omitempty"`
-	Approval  *approval.Gate  `json:"approval,omitempty"`
-	Confirmed bool            `json:"confirmed"` // Planned again after the approval, with the same hash.
-	Gates     []wire.Gate     `json:"gates"`
-	Steps     []*stepState    `json:"steps"`
-	Begun     int             `json:"begun"` // Counts steps as they begin: the order of undo.
-	Decisions []wire.Judged   `json:"decisions"`
-	Refused   int             `json:"refused"` // All refusals; the first keptRefusals are among Decisions.
-	Seen      map[string]bool `json:"seen"`    // Ids of the decisions that counted.
-	Stop      *stop           `json:"stop,omitempty"`
-	Ticket    string          `json:"ticket,omitempty"`
-	Left      []string        `json:"left,omitempty"` // The left-behind ledger.
-	Record    string          `json:"record,omitempty"`
-	Sequence  int             `json:"sequence,omitempty"`
-	Unread    []wire.Decide   `json:"unread,omitempty"` // Signals that arrived while the run continued as new.
+	Started   time.Time           `json:"started"`
+	Cluster   string              `json:"cluster"`
+	Namespace string              `json:"namespace"`
+	Document  string              `json:"document"` // Hash of the document.
+	Requester string              `json:"requester"`
+	Phase     wire.Phase          `json:"phase"`
+	Outcome   wire.Outcome        `json:"outcome,omitempty"`
+	Reason    string              `json:"reason,omitempty"`
+	Ended     *time.Time          `json:"ended,omitempty"`
+	Preview   *wire.Preview       `json:"preview,omitempty"`
+	Facts     decision.Facts      `json:"facts,omitzero"`  // What the policy's rules look at.
+	Terms     *decision.Terms     `json:"terms,omitempty"` // What the policy said before the run did anything; nil without a policy file.
+	Approval  *approval.Gate      `json:"approval,omitempty"`
+	Review    *approval.Gate      `json:"review,omitempty"`   // Of an emergency change.
+	Approved  string              `json:"approved,omitempty"` // What the policy approved beforehand, in words.
+	Confirmed bool                `json:"confirmed"`          // Planned again after the approval, with the same hash.
+	Gates     []wire.Gate         `json:"gates"`
+	Steps     []*stepState        `json:"steps"`
+	Begun     int                 `json:"begun"` // Counts steps as they begin: the order of undo.
+	Decisions []wire.Judged       `json:"decisions"`
+	Refused   int                 `json:"refused"` // All refusals; the first keptRefusals are among Decisions.
+	Seen      map[string]bool     `json:"seen"`    // Ids of the decisions that counted.
+	Stop      *stop               `json:"stop,omitempty"`
+	Ticket    string              `json:"ticket,omitempty"`
+	Guard     guarded             `json:"guard,omitzero"`
+	Told      int                 `json:"told,omitempty"` // Counts notices: their ids never come twice.
+	Notices   []*wire.NoticeState `json:"notices,omitempty"`
+	Left      []string            `json:"left,omitempty"` // The left-behind ledger.
+	Record    string              `json:"record,omitempty"`
+	Sequence  int                 `json:"sequence,omitempty"`
+	Unread    []wire.Decide       `json:"unread,omitempty"` // Signals that arrived while the run continued as new.
 }
 
 // stepState is a step, with what only the frame needs.

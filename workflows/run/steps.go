@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"fermata/activities/fault"
+	"fermata/activities/notify"
 	"fermata/activities/operation"
 	"fermata/decision"
 	"fermata/wire"
@@ -57,7 +58,7 @@ func (f *Frame) work(ctx workflow.Context, chosen func(Step) bool) error {
 // do carries one step to its end, through holding if need be.
 func (f *Frame) do(ctx workflow.Context, s Step, st *stepState) {
 	if st.State != wire.StepHeld {
-		ready := func() bool { return f.ready(s) && !f.full(ctx) && f.state.Stop == nil }
+		ready := func() bool { return f.ready(s) && !f.full(ctx) && f.state.Stop == nil && !f.stopped() }
 		if workflow.Await(ctx, ready) != nil {
 			return
 		}
@@ -68,7 +69,7 @@ func (f *Frame) do(ctx workflow.Context, s Step, st *stepState) {
 				return
 			}
 		}
-		if workflow.Await(ctx, func() bool { return st.Answer != "" && !f.full(ctx) }) != nil {
+		if workflow.Await(ctx, func() bool { return st.Answer != "" && !f.full(ctx) && !f.stopped() }) != nil {
 			return
 		}
 		f.answered(ctx, st)
@@ -146,6 +147,7 @@ func (f *Frame) hold(ctx workflow.Context, s Step, st *stepState, err error) err
 		Why: s.Title + ": " + reason.Text,
 	})
 	f.enter(ctx, wire.Held)
+	f.tell(ctx, f.notice(ctx, notify.Held, s.Title+": "+reason.Text), f.state.Terms.Audience(decision.Retry))
 	return openErr
 }
 

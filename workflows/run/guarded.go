@@ -1,0 +1,141 @@
+package run
+
+import (
+	"errors"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"fermata/activities/fault"
+	"fermata/wire"
+)
+
+// guarded is what a run knows of the guard.
+type guarded struct {
+	Begun   bool          `json:"begun,omitempty"` // The guard knows the run.
+	Permit  int           `json:"permit,omitempty"`
+	Stopped *wire.Stopped `json:"stopped,omitempty"`
+	Waits   string        `json:"waits,omitempty"`   // Why there is no permit yet.
+	Without string        `json:"without,omitempty"` // Why the run goes on without an answer.
+}
+
+const (
+	// guardAnswers is how long an answer is waited for. The guard answers at once, also that there is no permit yet.
+	guardAnswers = 30 * time.Second
+	// askAgain is how often a run asks again that may not go on without an answer.
+	askAgain = time.Minute
+)
+
+// hear takes what the guard says.
+func (f *Frame) hear(ctx workflow.Context) {
+	said := workflow.GetSignalChannel(ctx, wire.SignalAnswer)
+	for {
+		var a wire.GuardAnswer
+		if !said.Receive(ctx, &a) || ctx.Err() != nil {
+			return
+		}
+		f.heard++
+		f.state.Guard.Stopped, f.state.Guard.Waits = a.Stopped, a.Waits
+		f.state.Guard.Permit = max(f.state.Guard.Permit, a.Permit)
+		f.show(ctx)
+	}
+}
+
+// register makes the run known to the guard, before it does anything, and learns whether automation is stopped.
+func (f *Frame) register(ctx workflow.Context) error {
+	if f.state.Terms == nil || f.state.Guard.Begun {
+		return nil
+	}
+	err := f.consult(ctx, wire.AskBegin, func() bool { return true })
+	f.state.Guard.Begun = err == nil
+	return err
+}
+
+// permit waits until the guard lets the run change something.
+func (f *Frame) permit(ctx workflow.Context) error {
+	if f.state.Terms == nil || f.state.Guard.Permit > 0 || f.state.Confirmed {
+		return nil
+	}
+	return f.consult(ctx, wire.AskAct, func() bool { return f.state.Guard.Permit > 0 })
+}
+
+// consult asks the guard and waits until it said yes. Without an answer only what people asked for goes on.
+func (f *Frame) consult(ctx workflow.Context, what string, yes func() bool) error {
+	machine := f.state.Terms.Machine(f.state.Requester)
+	f.state.Guard.Without = ""
+	for {
+		before := f.heard
+		err := f.askGuard(ctx, what)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		stop := func() bool { return f.state.Stop != nil }
+		if err == nil {
+			_, err = workflow.AwaitWithTimeout(ctx, guardAnswers, func() bool { return f.heard > before || stop() })
+			if err != nil {
+				return err
+			}
+		}
+		switch {
+		case f.heard > before:
+			f.show(ctx)
+			return workflow.Await(ctx, func() bool { return yes() || stop() })
+		case stop():
+			return nil
+		case !machine:
+			f.state.Guard.Without = "the guard did not answer: limits were not kept and a stop would not have been heard"
+			workflow.GetLogger(ctx).Warn(f.state.Guard.Without, "error", err)
+			return nil
+		}
+		f.state.Guard.Waits = "the guard does not answer, and what a machine asked for does not go on without it"
+		f.show(ctx)
+		if _, err := workflow.AwaitWithTimeout(ctx, askAgain, func() bool { return f.heard > before || stop() }); err != nil {
+			return err
+		}
+	}
+}
+
+// question is what the run asks the guard.
+func (f *Frame) question(ctx workflow.Context, what string) wire.GuardAsk {
+	return wire.GuardAsk{
+		What: what, Run: f.in.Run, WorkflowID: workflow.GetInfo(ctx).WorkflowExecution.ID, Owner: f.process.Owner(),
+		Limits: f.state.Terms.Limits, Exempt: f.state.Terms.Review != nil,
+	}
+}
+
+// askGuard sends what the run asks, and starts the guard where there is none.
+func (f *Frame) askGuard(ctx workflow.Context, what string) error {
+	ask := f.question(ctx, what)
+	send := func() error {
+		return workflow.SignalExternalWorkflow(ctx, wire.GuardWorkflowID(), "", wire.SignalAsk, ask).Get(ctx, nil)
+	}
+	err := send()
+	var unknown *temporal.UnknownExternalWorkflowExecutionError
+	var missing *serviceerror.NotFound
+	if !errors.As(err, &unknown) && !errors.As(err, &missing) {
+		return err
+	}
+	child := workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
+		WorkflowID: wire.GuardWorkflowID(), TaskQueue: wire.Queue, StaticSummary: "limits and stop of automation",
+		ParentClosePolicy:     enumspb.PARENT_CLOSE_POLICY_ABANDON,
+		WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+	})
+	err = workflow.ExecuteChildWorkflow(child, wire.Guard, wire.GuardInput{Run: f.in.Run}).GetChildWorkflowExecution().Get(ctx, nil)
+	if err != nil && !temporal.IsWorkflowExecutionAlreadyStartedError(err) {
+		return fault.Wrap(fault.Unavailable, err, "starting the guard")
+	}
+	return send()
+}
+
+// release tells the guard that the run has ended. If it does not hear that, it forgets the run later.
+func (f *Frame) release(ctx workflow.Context) {
+	if f.state.Guard.Begun {
+		_ = workflow.SignalExternalWorkflow(ctx, wire.GuardWorkflowID(), "", wire.SignalAsk, f.question(ctx, wire.AskEnd)).Get(ctx, nil)
+	}
+}
+
+// stopped reports whether no step may begin.
+func (f *Frame) stopped() bool { return f.state.Guard.Stopped != nil }
