@@ -220,7 +220,7 @@ func weight(s decision.Signed) int { return len(s.Envelope) + len(s.Signature) }
 // ever longer pauses, so that a week without them fills no history.
 const (
 	openAgain   = time.Minute
-	openAtLeast = 30 * time.Minute
+	openAtLeast = 10 * time.Minute
 )
 
 // open draws a gate's nonce and opens it. It gives up only when ctx is cancelled: a gate that never opened would leave
