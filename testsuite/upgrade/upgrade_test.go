@@ -39,7 +39,8 @@ func compile(t *testing.T) builds {
 	commit, meaning, err := previous(string(text))
 	require.NoError(t, err)
 	t.Log(meaning)
-	root, folder := stage.Root(t), t.TempDir()
+	root, folder, begin := stage.Root(t), t.TempDir(), time.Now()
+	require.NoError(t, available(t, root, commit))
 	b := builds{filepath.Join(folder, older), filepath.Join(folder, newer), filepath.Join(folder, another)}
 	overlay := mutate(t, root, "workflows/run/frame.go", "f.reserve, f.ask,", "f.ask, f.reserve,")
 	var group sync.WaitGroup
@@ -53,6 +54,7 @@ func compile(t *testing.T) builds {
 	for _, err := range errs {
 		require.NoError(t, err)
 	}
+	t.Logf("the three builds took %s", time.Since(begin).Round(time.Second))
 	return b
 }
 
