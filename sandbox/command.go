@@ -71,6 +71,7 @@ func flags() []cli.Flag {
 		&cli.StringFlag{Name: "data", Value: defaultFolder(), EnvVars: []string{"FERMATA_SANDBOX"}, Usage: "folder that holds all state"},
 		port("temporal-port", 7233, "Temporal"), port("ui-port", 8233, "the web UI"), port("vcenter-port", 8989, "the vCenter"),
 		port("bastion-port", 2222, "the bastion"), port("tickets-port", 8180, "the ticket system"), port("service-port", 8280, "the service"),
+		port("mail-port", 2525, "the mail server"), port("hooks-port", 8380, "the receiver of webhooks"),
 		&cli.BoolFlag{Name: "no-worker", Usage: "start no worker: somebody else runs fermata-worker"},
 		&cli.StringSliceFlag{
 			Name:  "fault",
@@ -91,6 +92,7 @@ func options(c *cli.Context) (Options, error) {
 	o := Options{
 		TemporalPort: c.Int("temporal-port"), UIPort: c.Int("ui-port"), VCenterPort: c.Int("vcenter-port"),
 		BastionPort: c.Int("bastion-port"), TicketsPort: c.Int("tickets-port"), ServicePort: c.Int("service-port"),
+		MailPort: c.Int("mail-port"), HooksPort: c.Int("hooks-port"),
 		WithoutWorker: c.Bool("no-worker"), Faults: map[string]*faults.Faults{},
 	}
 	var err error

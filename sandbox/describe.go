@@ -74,6 +74,20 @@ spec:
         url: {{ .Tickets }}
         token: secret://file/tickets-token
         queue: {{ .Queue }}
+    - name: mail
+      type: smtp
+      config:
+        server: {{ .Mail }}
+        from: {{ .MailFrom }}
+        ca: {{ .MailCA }}
+        username: {{ .MailUser }}
+        password: secret://file/mail-password
+    - name: hooks
+      type: webhook
+      config:
+        url: {{ .Hooks }}
+        secret: secret://file/hooks-secret
+        http: {ca: {{ .HooksCA }}, proxy: none}
     - name: web
       type: http
       config:
@@ -91,6 +105,8 @@ func (s *Sandbox) describe(_ context.Context, _ *secretFiles) error {
 		"Edge": estate.EdgeAddress, "EdgeKeys": s.Estate.Edge.HostKeys(), "HostUser": estate.HostUser,
 		"Balancer": estate.BalancerAddress, "BalancerKeys": s.Estate.Balancer.HostKeys(), "Socket": estate.BalancerSocket,
 		"Tickets": s.Estate.Tickets.URL(), "Queue": estate.Queue,
+		"Mail": s.Estate.Mail.Address(), "MailFrom": estate.MailFrom, "MailUser": estate.MailUser, "MailCA": s.Estate.Mail.CAFile(),
+		"Hooks": s.Estate.Hooks.URL(), "HooksCA": s.Estate.Hooks.CAFile(),
 	})
 	if err != nil {
 		return fmt.Errorf("describing the installation: %w", err)

@@ -20,6 +20,8 @@ func (s *Sandbox) checkPorts(context.Context, *secretFiles) error {
 		{s.o.BastionPort, "the bastion", "bastion"},
 		{s.o.TicketsPort, "the ticket system", "tickets"},
 		{s.o.ServicePort, "the service", "service"},
+		{s.o.MailPort, "the mail server", "mail"},
+		{s.o.HooksPort, "the receiver of webhooks", "hooks"},
 	} {
 		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(p.port)))
 		if err != nil {

@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"fermata/client"
@@ -42,6 +43,8 @@ type Options struct {
 	BastionPort   int
 	TicketsPort   int
 	ServicePort   int
+	MailPort      int
+	HooksPort     int
 	Faults        map[string]*faults.Faults // By the names in estate.Systems.
 	WithoutWorker bool                      // Somebody else runs fermata-worker.
 	WithoutUI     bool
@@ -124,7 +127,8 @@ func (s *Sandbox) startTemporal(_ context.Context, _ *secretFiles) (err error) {
 func (s *Sandbox) startEstate(ctx context.Context, secrets *secretFiles) (err error) {
 	s.Estate, err = estate.Start(ctx, estate.Options{
 		Folder: s.folder("estate"), VCenterPort: s.o.VCenterPort, BastionPort: s.o.BastionPort, TicketsPort: s.o.TicketsPort,
-		ServicePort: s.o.ServicePort, VCenterPassword: secrets.vcenterPassword, TicketsToken: secrets.ticketsToken,
+		ServicePort: s.o.ServicePort, MailPort: s.o.MailPort, HooksPort: s.o.HooksPort, VCenterPassword: secrets.vcenterPassword, TicketsToken: secrets.ticketsToken,
+		MailPassword: secrets.mailPassword, Mailboxes: Mailboxes(), HooksSecret: secrets.hooksSecret,
 		WorkerKey: secrets.workerKey, Faults: s.o.Faults, Log: s.o.Log,
 	})
 	if err != nil {
@@ -196,6 +200,8 @@ func (s *Sandbox) Describe(w io.Writer) {
 	}
 	line("vCenter", s.Estate.VCenter.URL()+" (user "+estate.VCenterUser+")")
 	line("tickets", s.Estate.Tickets.URL())
+	line("mail", s.Estate.Mail.Folder()+" (what was mailed, to "+strings.Join(Mailboxes(), ", ")+")")
+	line("webhooks", s.Estate.Hooks.Folder()+" (what was posted)")
 	line("bastion", s.Estate.Bastion.Addr()+" (ssh, to edge-01, lb-01 and the guests)")
 	line("service", s.Estate.ServiceURL()+" (the load balancer's frontend)")
 	if s.worker == nil {

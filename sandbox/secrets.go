@@ -25,6 +25,12 @@ const (
 	Approver  = "approver@sandbox"
 )
 
+// OnCall is the mailbox of those who are asked when nobody else decides.
+const OnCall = "on-call@sandbox"
+
+// Mailboxes are the addresses that take mail in the sandbox.
+func Mailboxes() []string { return []string{Requester, Approver, OnCall} }
+
 // People are the invented people's private keys.
 type People struct {
 	RequesterKey string // Path.
@@ -36,6 +42,8 @@ type secretFiles struct {
 	people          People
 	vcenterPassword string
 	ticketsToken    string
+	mailPassword    string
+	hooksSecret     string // whsec_...
 	workerKey       string // Public, authorized_keys form.
 }
 
@@ -56,6 +64,12 @@ func prepare(folder string) (*secretFiles, error) {
 		return nil, err
 	}
 	if s.ticketsToken, err = generated(filepath.Join(secrets, "tickets-token"), randomText); err != nil {
+		return nil, err
+	}
+	if s.mailPassword, err = generated(filepath.Join(secrets, "mail-password"), randomText); err != nil {
+		return nil, err
+	}
+	if s.hooksSecret, err = generated(filepath.Join(secrets, "hooks-secret"), webhookSecret); err != nil {
 		return nil, err
 	}
 	if _, err = generated(filepath.Join(secrets, "web-01-session-key"), randomText); err != nil {
@@ -110,6 +124,15 @@ func randomText() (string, error) {
 		return "", err
 	}
 	return base64.RawURLEncoding.EncodeToString(b), nil
+}
+
+// webhookSecret is of the form that Standard Webhooks asks for.
+func webhookSecret() (string, error) {
+	b := make([]byte, 32)
+	if _, err := rand.Read(b); err != nil {
+		return "", err
+	}
+	return "whsec_" + base64.StdEncoding.EncodeToString(b), nil
 }
 
 func payloadKey() (string, error) {

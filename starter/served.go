@@ -8,5 +8,7 @@ var served = map[string][]string{
 	"linux":          {"guest"},
 	"nftables":       {"firewall"},
 	"requesttracker": {"ticketing"},
+	"smtp":           {"notify"},
 	"vsphere":        {"compute"},
+	"webhook":        {"notify"},
 }

@@ -14,7 +14,9 @@ import (
 	"fermata/integrations/linux"
 	"fermata/integrations/nftables"
 	"fermata/integrations/requesttracker"
+	"fermata/integrations/smtp"
 	"fermata/integrations/vsphere"
+	"fermata/integrations/webhook"
 )
 
 // The command line links no integration, so it has a list of its own of what each is for. It says what they say.
@@ -22,7 +24,8 @@ func TestTheListOfWhatIsServedIsTheIntegrationsOwn(t *testing.T) {
 	t.Parallel()
 	own := map[string][]string{}
 	for _, i := range []integrations.Integration{
-		haproxy.Integration(), http.Integration(), linux.Integration(), nftables.Integration(), requesttracker.Integration(), vsphere.Integration(),
+		haproxy.Integration(), http.Integration(), linux.Integration(), nftables.Integration(), requesttracker.Integration(),
+		smtp.Integration(), vsphere.Integration(), webhook.Integration(),
 	} {
 		own[i.Type] = i.Serves
 	}

@@ -7,7 +7,9 @@ import (
 	"fermata/integrations/linux"
 	"fermata/integrations/nftables"
 	"fermata/integrations/requesttracker"
+	"fermata/integrations/smtp"
 	"fermata/integrations/vsphere"
+	"fermata/integrations/webhook"
 )
 
 // builtIn are the integrations that Fermata comes with. Others are added with WithIntegration.
@@ -18,6 +20,8 @@ func builtIn() []integrations.Integration {
 		linux.Integration(),
 		nftables.Integration(),
 		requesttracker.Integration(),
+		smtp.Integration(),
 		vsphere.Integration(),
+		webhook.Integration(),
 	}
 }

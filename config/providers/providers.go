@@ -5,13 +5,16 @@ package providers
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"fermata/activities/secret"
 	"fermata/config"
 	"fermata/encryption"
 	"fermata/integrations/agesecret"
 	"fermata/integrations/envsecret"
+	"fermata/integrations/execsecret"
 	"fermata/integrations/filesecret"
+	"fermata/integrations/vaultsecret"
 )
 
 // Open opens the secret providers that are configured.
@@ -42,7 +45,29 @@ func Open(cfg *config.Installation) (secret.Providers, error) {
 			return nil, err
 		}
 	}
+	if c := cfg.Secrets.Vault; c != nil {
+		p, err := vaultsecret.New(vaultConfig(*c))
+		if err := add("vault", p, err); err != nil {
+			return nil, err
+		}
+	}
+	if c := cfg.Secrets.Exec; c != nil {
+		p, err := execsecret.New(execsecret.Config{Command: c.Command, Timeout: time.Duration(c.Timeout), Env: c.Env})
+		if err := add("exec", p, err); err != nil {
+			return nil, err
+		}
+	}
 	return open, nil
+}
+
+func vaultConfig(c config.SecretVault) vaultsecret.Config {
+	v := vaultsecret.Config{
+		Address: c.Address, CA: c.CA, Namespace: c.Namespace, Timeout: time.Duration(c.Timeout), Auth: vaultsecret.Auth{TokenFile: c.Auth.TokenFile},
+	}
+	if r := c.Auth.AppRole; r != nil {
+		v.Auth.AppRole = &vaultsecret.AppRole{RoleID: r.RoleID, SecretIDFile: r.SecretIDFile, Mount: r.Mount}
+	}
+	return v
 }
 
 // Keys opens the providers and reads the keys that seal payloads and failures.

@@ -1,5 +1,5 @@
 // Package estate is the sandbox's machine room: a vCenter with its guests, an edge firewall, a load balancer, a ticket
-// system and a bastion, all in this process, all speaking their vendors' real protocols.
+// system, a mail server, a receiver of webhooks and a bastion, all in this process, all speaking their vendors' real protocols.
 //
 // The servers' network hangs behind the emulated edge: a packet passes only if the edge's rules let it. State lives in a
 // folder and is found again after a SIGKILL, as real systems would be.
@@ -19,6 +19,8 @@ import (
 	"fermata/sandbox/estate/bastion"
 	"fermata/sandbox/estate/faults"
 	"fermata/sandbox/estate/guest"
+	"fermata/sandbox/estate/hooks"
+	"fermata/sandbox/estate/mail"
 	"fermata/sandbox/estate/network"
 	"fermata/sandbox/estate/nft"
 	"fermata/sandbox/estate/requesttracker"
@@ -43,10 +45,14 @@ const (
 	Balancer = "balancer"
 	Tickets  = "tickets"
 	Bastion  = "bastion"
+	Mail     = "mail"
+	Hooks    = "hooks"
 )
 
 // Systems are the names that can be made to misbehave.
-func Systems() []string { return []string{VCenter, Guests, Edge, Balancer, Tickets, Bastion} }
+func Systems() []string {
+	return []string{VCenter, Guests, Edge, Balancer, Tickets, Bastion, Mail, Hooks}
+}
 
 // Options describe an estate.
 type Options struct {
@@ -57,6 +63,11 @@ type Options struct {
 	ServicePort     int    // Where the load balancer's frontend is reached from this machine.
 	VCenterPassword string // Of VCenterUser.
 	TicketsToken    string
+	MailPort        int
+	MailPassword    string   // Of MailUser; empty: there is no mail server.
+	Mailboxes       []string // Addresses that take mail.
+	HooksPort       int
+	HooksSecret     string // Of the webhooks; empty: nobody receives them.
 	WorkerKey       string // Public key that hosts and templates accept, authorized_keys form.
 	Faults          map[string]*faults.Faults
 	Log             *slog.Logger
@@ -75,6 +86,8 @@ type Estate struct {
 	Bastion  *bastion.Bastion
 	VCenter  *vcenter.VCenter
 	Tickets  *requesttracker.Server
+	Mail     *mail.Server  // Nil without a password.
+	Hooks    *hooks.Server // Nil without a secret.
 	Edge     *guest.Machine
 	Balancer *guest.Machine
 	Rules    *nft.Ruleset
@@ -105,6 +118,8 @@ func Start(ctx context.Context, o Options) (e *Estate, err error) {
 		{Bastion, e.startBastion},
 		{VCenter, e.startVCenter},
 		{Tickets, e.startTickets},
+		{Mail, e.startMail},
+		{Hooks, e.startHooks},
 	} {
 		if err := start.do(ctx); err != nil {
 			return e, fmt.Errorf("starting the sandbox's %s: %w", start.name, err)

@@ -20,7 +20,7 @@ import (
 // anyPorts are flags that let the system choose every port.
 func anyPorts(folder string) []string {
 	flags := []string{"--data", folder}
-	for _, name := range []string{"temporal", "ui", "vcenter", "bastion", "tickets", "service"} {
+	for _, name := range []string{"temporal", "ui", "vcenter", "bastion", "tickets", "service", "mail", "hooks"} {
 		flags = append(flags, "--"+name+"-port", "0")
 	}
 	return flags
@@ -37,18 +37,20 @@ func TestASandboxThatCannotStartSaysWhy(t *testing.T) {
 		code int
 		says []string
 	}{
-		"Temporal's port is taken":    {append(anyPorts(t.TempDir()), "--temporal-port", port), 1, []string{"port " + port, "--temporal-port"}},
-		"the web UI's port is taken":  {append(anyPorts(t.TempDir()), "--ui-port", port), 1, []string{"port " + port, "--ui-port"}},
-		"the vCenter's port is taken": {append(anyPorts(t.TempDir()), "--vcenter-port", port), 1, []string{"port " + port, "--vcenter-port"}},
-		"the bastion's port is taken": {append(anyPorts(t.TempDir()), "--bastion-port", port), 1, []string{"port " + port, "--bastion-port"}},
-		"the tickets' port is taken":  {append(anyPorts(t.TempDir()), "--tickets-port", port), 1, []string{"port " + port, "--tickets-port"}},
-		"the service's port is taken": {append(anyPorts(t.TempDir()), "--service-port", port), 1, []string{"port " + port, "--service-port"}},
-		"a fault of no system":        {[]string{"--fault", "moon=down"}, 2, []string{"moon", "vcenter"}},
-		"a fault of no kind":          {[]string{"--fault", "vcenter=sad"}, 2, []string{"slow=DURATION"}},
-		"an unknown command":          {[]string{"examples/web-server.yaml"}, 2, []string{"there is no command", "fermata-sandbox run FILE"}},
-		"an unknown flag":             {[]string{"up", "--bogus"}, 2, []string{"bogus", "--help"}},
-		"no spec":                     {[]string{"run"}, 2, []string{"which spec?"}},
-		"a spec that is not there":    {[]string{"run", "nowhere.yaml"}, 2, []string{"nowhere.yaml"}},
+		"Temporal's port is taken":        {append(anyPorts(t.TempDir()), "--temporal-port", port), 1, []string{"port " + port, "--temporal-port"}},
+		"the web UI's port is taken":      {append(anyPorts(t.TempDir()), "--ui-port", port), 1, []string{"port " + port, "--ui-port"}},
+		"the vCenter's port is taken":     {append(anyPorts(t.TempDir()), "--vcenter-port", port), 1, []string{"port " + port, "--vcenter-port"}},
+		"the bastion's port is taken":     {append(anyPorts(t.TempDir()), "--bastion-port", port), 1, []string{"port " + port, "--bastion-port"}},
+		"the tickets' port is taken":      {append(anyPorts(t.TempDir()), "--tickets-port", port), 1, []string{"port " + port, "--tickets-port"}},
+		"the service's port is taken":     {append(anyPorts(t.TempDir()), "--service-port", port), 1, []string{"port " + port, "--service-port"}},
+		"the mail server's port is taken": {append(anyPorts(t.TempDir()), "--mail-port", port), 1, []string{"port " + port, "--mail-port"}},
+		"the receiver's port is taken":    {append(anyPorts(t.TempDir()), "--hooks-port", port), 1, []string{"port " + port, "--hooks-port"}},
+		"a fault of no system":            {[]string{"--fault", "moon=down"}, 2, []string{"moon", "vcenter"}},
+		"a fault of no kind":              {[]string{"--fault", "vcenter=sad"}, 2, []string{"slow=DURATION"}},
+		"an unknown command":              {[]string{"examples/web-server.yaml"}, 2, []string{"there is no command", "fermata-sandbox run FILE"}},
+		"an unknown flag":                 {[]string{"up", "--bogus"}, 2, []string{"bogus", "--help"}},
+		"no spec":                         {[]string{"run"}, 2, []string{"which spec?"}},
+		"a spec that is not there":        {[]string{"run", "nowhere.yaml"}, 2, []string{"nowhere.yaml"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

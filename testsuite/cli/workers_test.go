@@ -36,7 +36,7 @@ func TestWorkersAsProcesses(t *testing.T) {
 	s := written(t, "web-21", "10.20.0.121")
 	require.Contains(t, h.requester(t, 3, "plan", s.file).err, "no worker serves queue fermata.guest")
 
-	acts := running(t, roleWorker, "--config", h.Config, "--serve", "compute,guest,firewall,loadbalancer,ticketing,probe")
+	acts := running(t, roleWorker, "--config", h.Config, "--serve", "compute,guest,firewall,loadbalancer,ticketing,notify,probe")
 	acts.says(t, "fermata.ticketing")
 	h.requester(t, 0, "doctor")
 	started := h.approved(t, "run", s.file)
@@ -47,7 +47,7 @@ func TestWorkersAsProcesses(t *testing.T) {
 		system.SetDown(true)
 	}
 	a = h.requester(t, 7, "doctor")
-	for _, finding := range []string{"compute vcenter", "firewall edge", "loadbalancer balancer", "ticketing tickets"} {
+	for _, finding := range []string{"compute vcenter", "firewall edge", "loadbalancer balancer", "ticketing tickets", "notify mail", "notify hooks"} {
 		require.Contains(t, a.out, "NO  "+finding)
 	}
 	require.Contains(t, a.out, "bring the system back")

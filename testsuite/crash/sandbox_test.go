@@ -20,7 +20,7 @@ func TestSandboxAndWorkerDieThreeTimes(t *testing.T) {
 	t.Parallel()
 	s := numbered(t, 1)
 	folder := t.TempDir()
-	ports := freePorts(t, 6)
+	ports := freePorts(t, 8)
 	b, as := lay(t, folder, ports[0])
 	b.supervisor.keep(t, roleTemporal, as(roleSandbox), sandboxArguments(folder, ports)...)
 	b.Stage = stage.Connect(t, folder)
@@ -60,7 +60,7 @@ func (b *bench) healthy(t *testing.T, s server) []string {
 // sandboxArguments let the sandbox listen on ports that it finds again when it is started again.
 func sandboxArguments(folder string, ports []int) []string {
 	args := []string{"--data", folder}
-	for i, flag := range []string{"temporal", "ui", "vcenter", "bastion", "tickets", "service"} {
+	for i, flag := range []string{"temporal", "ui", "vcenter", "bastion", "tickets", "service", "mail", "hooks"} {
 		args = append(args, "--"+flag+"-port", strconv.Itoa(ports[i]))
 	}
 	return append(args, "--no-worker", "up")

@@ -14,7 +14,7 @@ import (
 )
 
 // Recorded is how many histories there are at least. It only ever grows: a history is never removed.
-const recorded = 30
+const recorded = 31
 
 const folder = "histories"
 

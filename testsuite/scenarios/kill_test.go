@@ -34,7 +34,7 @@ func carryUntil(t *testing.T, folder, moment string) string {
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	child := exec.CommandContext(ctx, os.Args[0], "--data", folder, "--temporal-port", "0", "--ui-port", "0", "--vcenter-port", "0",
-		"--bastion-port", "0", "--tickets-port", "0", "--service-port", "0", "run", "../../examples/web-server.yaml")
+		"--bastion-port", "0", "--tickets-port", "0", "--service-port", "0", "--mail-port", "0", "--hooks-port", "0", "run", "../../examples/web-server.yaml")
 	child.Env = append(os.Environ(), roleVariable+"=sandbox")
 	out, err := child.StdoutPipe()
 	require.NoError(t, err)

@@ -112,5 +112,5 @@ func TestWhoHasEndedIsForgotten(t *testing.T) {
 	b.ask(run(1), noon.Add(2*time.Hour))
 	b.ask(next, noon.Add(2*time.Hour))
 	require.Equal(t, []entry{{Run: "run-3", WorkflowID: "server/1", Permit: 4}}, b.Runs, "a target has one run")
-	require.Equal(t, 2, b.state(noon.Add(2*time.Hour)).LastHour["hourly"], "who has ended is counted all the same")
+	require.Equal(t, 2, b.state(noon.Add(2 * time.Hour)).LastHour["hourly"], "who has ended is counted all the same")
 }

@@ -19,11 +19,13 @@ import (
 )
 
 // Bounds of one execution; then the guard continues as new. Temporal takes 51,200 events and 10,000 signals.
-const (
-	mostEvents    = 20_000
-	mostAsks      = 4_000
-	keptDecisions = 50
-)
+type limits struct {
+	events int
+	asks   int
+}
+
+// keptDecisions are how many signed commands the guard shows.
+const keptDecisions = 50
 
 // Register names the workflow and its function.
 func Register(register func(name string, workflow any)) { register(wire.Guard, Guard) }
@@ -41,17 +43,22 @@ type state struct {
 }
 
 type guard struct {
-	in    wire.GuardInput
-	state state
-	mutex workflow.Mutex
-	asked int
+	in     wire.GuardInput
+	limits limits
+	state  state
+	mutex  workflow.Mutex
+	asked  int
 	// untold counts answers that are on their way.
 	untold int
 }
 
 // Guard answers runs and people for as long as the installation lives.
 func Guard(ctx workflow.Context, in wire.GuardInput) error {
-	g := &guard{in: in, mutex: workflow.NewMutex(ctx)}
+	return within(ctx, in, limits{events: 20_000, asks: 4_000})
+}
+
+func within(ctx workflow.Context, in wire.GuardInput, l limits) error {
+	g := &guard{in: in, limits: l, mutex: workflow.NewMutex(ctx)}
 	if len(in.Carried) > 0 {
 		if err := json.Unmarshal(in.Carried, &g.state); err != nil {
 			return fmt.Errorf("reading the carried state: %w", err)
@@ -99,21 +106,11 @@ func (g *guard) listen(ctx workflow.Context) error {
 func (g *guard) serve(ctx workflow.Context) error {
 	asks := workflow.GetSignalChannel(ctx, wire.SignalAsk)
 	for !g.full(ctx) {
-		var a wire.GuardAsk
-		wait := time.Duration(-1)
-		if next := g.state.Book.next(workflow.Now(ctx)); !next.IsZero() {
-			wait = max(next.Sub(workflow.Now(ctx)), 0)
-		}
-		some := false
-		if wait < 0 {
-			some = asks.Receive(ctx, &a)
-		} else {
-			some, _ = asks.ReceiveWithTimeout(ctx, wait, &a)
-		}
-		if err := ctx.Err(); err != nil {
+		if err := g.await(ctx, func() bool { return asks.Len() > 0 }); err != nil {
 			return err
 		}
-		if some {
+		var a wire.GuardAsk
+		if asks.ReceiveAsync(&a) {
 			g.asked++
 			g.tell(ctx, g.state.Book.ask(a, workflow.Now(ctx)))
 			continue
@@ -137,8 +134,19 @@ func (g *guard) serve(ctx workflow.Context) error {
 	return workflow.NewContinueAsNewError(ctx, wire.Guard, wire.GuardInput{Run: g.in.Run, Carried: carried})
 }
 
+// await returns when somebody asks, or the time of somebody who waits has come, which a decision can bring nearer.
+func (g *guard) await(ctx workflow.Context, asked func() bool) error {
+	next := g.state.Book.next(workflow.Now(ctx))
+	changed := func() bool { return asked() || !g.state.Book.next(workflow.Now(ctx)).Equal(next) }
+	if next.IsZero() {
+		return workflow.Await(ctx, changed)
+	}
+	_, err := workflow.AwaitWithTimeout(ctx, max(next.Sub(workflow.Now(ctx)), 0), changed)
+	return err
+}
+
 func (g *guard) full(ctx workflow.Context) bool {
-	return g.asked >= mostAsks || workflow.GetInfo(ctx).GetCurrentHistoryLength() >= mostEvents
+	return g.asked >= g.limits.asks || workflow.GetInfo(ctx).GetCurrentHistoryLength() >= g.limits.events
 }
 
 // tell sends answers. A run that cannot be told has ended.

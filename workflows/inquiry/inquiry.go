@@ -11,6 +11,7 @@ import (
 	"fermata/activities/firewall"
 	"fermata/activities/guest"
 	"fermata/activities/loadbalancer"
+	"fermata/activities/notify"
 	"fermata/activities/operation"
 	"fermata/activities/probe"
 	"fermata/activities/queues"
@@ -76,6 +77,8 @@ func ask(ctx workflow.Context, ref wire.SystemRef) (err error) {
 		_, err = loadbalancer.Check(ctx, loadbalancer.CheckInput{System: ref.Name})
 	case ticketing.Capability:
 		_, err = ticketing.Check(ctx, ticketing.CheckInput{System: ref.Name})
+	case notify.Capability:
+		_, err = notify.Check(ctx, notify.CheckInput{System: ref.Name})
 	case probe.Capability:
 		_, err = probe.Check(ctx, probe.CheckInput{System: ref.Name})
 	case record.Capability:

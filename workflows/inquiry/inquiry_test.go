@@ -34,7 +34,7 @@ func environment(t *testing.T, u unserved, failing map[string]fault.Kind) *tests
 	env.SetTestTimeout(30 * time.Second)
 	register := func(name string, f any) { env.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name}) }
 	queues.NewActivities(u, time.Second).Register(register)
-	for _, capability := range []string{"compute", "guest", "firewall", "loadbalancer", "ticketing", "probe", "record"} {
+	for _, capability := range []string{"compute", "guest", "firewall", "loadbalancer", "ticketing", "notify", "probe", "record"} {
 		name := capability + ".Check"
 		register(name, func(context.Context, map[string]any) (map[string]any, error) {
 			if kind, bad := failing[name]; bad {

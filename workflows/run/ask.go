@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"fermata/activities/authority"
+	"fermata/activities/notify"
 	"fermata/decision"
 	"fermata/spec"
 	"fermata/wire"
@@ -68,7 +69,7 @@ func (f *Frame) ask(ctx workflow.Context) error {
 		if err := f.open(ctx, f.asking(gateApproval, gate)); err != nil {
 			return err
 		}
-		f.tell(ctx, f.notice(wire.NoticeWaiting, gateApproval, "", gate.Wants(purpose(gateApproval))), f.state.Terms.Audience(decision.Approve))
+		f.tell(ctx, f.waiting(ctx, notify.Waiting, gateApproval, gate), f.state.Terms.Audience(decision.Approve))
 	}
 	f.enter(ctx, wire.Waiting)
 	gate := f.state.Approval
@@ -128,11 +129,18 @@ func (f *Frame) shown(id string, gate *approval.Gate) {
 	}
 }
 
+// waiting is the notice of an open gate.
+func (f *Frame) waiting(ctx workflow.Context, event notify.Event, id string, gate *approval.Gate) notify.Notice {
+	n := f.notice(ctx, event, gate.Wants(purpose(id)))
+	n.Hash, n.Deadline = f.hash(), gate.Deadline
+	return n
+}
+
 // escalate asks more people.
 func (f *Frame) escalate(ctx workflow.Context, id string, gate *approval.Gate) {
 	f.shown(id, gate)
 	f.show(ctx)
-	f.tell(ctx, f.notice(wire.NoticeEscalated, id, "", gate.Wants(purpose(id))), gate.Terms.Escalate.To.Notify)
+	f.tell(ctx, f.waiting(ctx, notify.Escalated, id, gate), gate.Terms.Escalate.To.Notify)
 }
 
 // openReview opens the gate of an emergency change. The run does not wait at it before it acts.
@@ -146,7 +154,7 @@ func (f *Frame) openReview(ctx workflow.Context) error {
 	if err := f.open(ctx, f.asking(gateReview, gate)); err != nil {
 		return err
 	}
-	f.tell(ctx, f.notice(wire.NoticeWaiting, gateReview, "", gate.Wants(purpose(gateReview))), f.state.Terms.Audience(decision.Approve))
+	f.tell(ctx, f.waiting(ctx, notify.Waiting, gateReview, gate), f.state.Terms.Audience(decision.Approve))
 	return nil
 }
 

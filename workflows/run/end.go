@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"fermata/activities/fault"
+	"fermata/activities/notify"
 	"fermata/activities/operation"
 	"fermata/activities/record"
 	"fermata/decision"
@@ -53,8 +54,8 @@ func (f *Frame) end(ctx workflow.Context) (wire.StartOutput, error) {
 
 // tellEnd tells those who steer such runs how it ended.
 func (f *Frame) tellEnd(ctx workflow.Context) {
-	n := f.notice(wire.NoticeEnded, "", "", strings.TrimSuffix(string(f.state.Outcome)+": "+f.state.Reason, ": "))
-	n.Outcome = f.state.Outcome
+	n := f.notice(ctx, notify.Ended, strings.TrimSuffix(string(f.state.Outcome)+": "+f.state.Reason, ": "))
+	n.Outcome = string(f.state.Outcome)
 	f.tell(ctx, n, f.state.Terms.Audience(decision.Retry))
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/workflow"
 
+	"fermata/activities/notify"
 	"fermata/decision"
 	"fermata/wire"
 )
@@ -21,7 +22,7 @@ func watched(t *testing.T, rules string, answer func(wire.GuardAsk) *wire.GuardA
 	x.RegisterWorkflowWithOptions(func(ctx workflow.Context, in wire.StartInput) (wire.StartOutput, error) {
 		return ExecuteWithin(ctx, in, many{errand{steps: []string{"one"}}}, unlimited)
 	}, workflow.RegisterOptions{Name: "Many"})
-	x.RegisterWorkflowWithOptions(func(workflow.Context, wire.Notice) error { return nil }, workflow.RegisterOptions{Name: wire.SendNotice})
+	x.RegisterWorkflowWithOptions(func(workflow.Context, notify.SendInput) error { return nil }, workflow.RegisterOptions{Name: wire.SendNotice})
 	x.guarded(answer)
 	return x
 }

@@ -5,58 +5,64 @@ import (
 	"strings"
 
 	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"fermata/activities/fault"
+	"fermata/activities/notify"
 	"fermata/decision"
 	"fermata/wire"
 )
 
-// States of a notice.
-const (
-	noticeSending = "sending"
-	noticeSent    = "sent"
-	noticeFailed  = "failed"
-)
-
-// notice is what people are told; tell addresses it.
-func (f *Frame) notice(event, gate, step, text string) wire.Notice {
-	return wire.Notice{Event: event, Gate: gate, Step: step, Text: text}
-}
-
-// tell sends a notice to each address. Each is carried by a run of its own, which outlives this one: a notice that cannot be
-// sent holds nothing, and is tried on after the run has ended.
-func (f *Frame) tell(ctx workflow.Context, n wire.Notice, to []decision.Address) {
-	n.Run, n.Kind, n.Owner, n.Requester = f.in.Run, f.process.Kind(), f.process.Owner(), f.state.Requester
-	n.WorkflowID, n.Hash, n.Ticket = workflow.GetInfo(ctx).WorkflowExecution.ID, f.hash(), f.state.Ticket
-	for _, a := range to {
-		f.state.Told++
-		one := n
-		one.System, one.To, one.Group = a.System, a.To, a.Group
-		one.ID = strings.Join([]string{f.in.Run, n.Event, a.Group, a.System, fmt.Sprint(f.state.Told)}, "/")
-		state := &wire.NoticeState{ID: one.ID, Event: one.Event, Group: a.Group, System: a.System, To: a.To, State: noticeSending}
-		f.state.Notices = append(f.state.Notices, state)
-		f.send(ctx, one, state)
+// notice is what people are told; tell addresses it. The text says what is the matter, in words.
+func (f *Frame) notice(ctx workflow.Context, event notify.Event, text string) notify.Notice {
+	what := map[notify.Event]string{
+		notify.Waiting: "waits for a decision", notify.Escalated: "still waits for a decision", notify.Held: "is held",
+	}[event]
+	if event == notify.Ended {
+		what = "is " + string(f.state.Outcome)
+	}
+	id := workflow.GetInfo(ctx).WorkflowExecution.ID
+	return notify.Notice{
+		Event: event, Run: f.in.Run, WorkflowID: id, Owner: string(f.process.Owner()), Kind: f.process.Kind(), At: workflow.Now(ctx),
+		Title: notify.Line(fmt.Sprintf("%s of %s %s", f.process.Kind(), f.process.Owner(), what)), Requester: f.state.Requester,
+		Ticket: f.state.Ticket, Text: append(strings.Split(text, "\n"), "", "Look at it: fermata show "+id),
 	}
 }
 
-func (f *Frame) send(ctx workflow.Context, n wire.Notice, state *wire.NoticeState) {
+// tell sends a notice to each address.
+func (f *Frame) tell(ctx workflow.Context, n notify.Notice, to []decision.Address) {
+	for _, a := range to {
+		f.state.Told++
+		n.Group, n.ID = a.Group, notify.ID(f.in.Run, string(n.Event), a.Group, a.System, a.To, fmt.Sprint(f.state.Told))
+		state := &wire.NoticeState{ID: n.ID, Event: string(n.Event), Group: a.Group, System: a.System, To: a.To, State: wire.NoticeSending}
+		f.state.Notices = append(f.state.Notices, state)
+		f.send(ctx, notify.SendInput{System: a.System, To: a.To, Notice: n}, state)
+	}
+}
+
+// send gives the notice to a run of its own, which outlives this one: a notice that cannot be sent holds nothing.
+func (f *Frame) send(ctx workflow.Context, in notify.SendInput, state *wire.NoticeState) {
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	ctx = workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
-		WorkflowID: wire.NoticeWorkflowID(n.ID), TaskQueue: wire.Queue, ParentClosePolicy: enumspb.PARENT_CLOSE_POLICY_ABANDON,
-		StaticSummary: fmt.Sprintf("Tell %s: %s", n.Group, n.Event),
+		WorkflowID: wire.NoticeWorkflowID(in.Notice.ID), TaskQueue: wire.Queue, ParentClosePolicy: enumspb.PARENT_CLOSE_POLICY_ABANDON,
+		StaticSummary: "tell " + in.Notice.Group + ": " + in.Notice.Title,
+		TypedSearchAttributes: temporal.NewSearchAttributes(
+			wire.AttributeKind.ValueSet(wire.SendNotice), wire.AttributeTarget.ValueSet(string(f.process.Owner())), wire.AttributeKey.ValueSet(f.in.Run),
+		),
 	})
-	child := workflow.ExecuteChildWorkflow(ctx, wire.SendNotice, n)
+	child := workflow.ExecuteChildWorkflow(ctx, wire.SendNotice, in)
 	f.starting++
-	workflow.GoNamed(ctx, "notice "+n.ID, func(ctx workflow.Context) {
+	workflow.GoNamed(ctx, "notice "+in.Notice.ID, func(ctx workflow.Context) {
 		err := child.GetChildWorkflowExecution().Get(ctx, nil)
 		f.starting--
 		if err == nil {
 			err = child.Get(ctx, nil)
 		}
-		if state.State = noticeSent; err != nil {
-			state.State, state.Reason = noticeFailed, fault.FromTemporal(err).Text
+		if state.State = wire.NoticeSent; err != nil {
+			state.State, state.Reason = wire.NoticeFailed, fault.FromTemporal(err).Text
 		}
+		f.show(ctx)
 	})
 }
 

@@ -3,6 +3,7 @@ package run
 import (
 	"cmp"
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/workflow"
 
+	"fermata/activities/notify"
 	"fermata/decision"
 	"fermata/wire"
 )
@@ -27,12 +29,12 @@ func (h *house) rules(t *testing.T, spec string) {
 const oneRule = "  rules:\n    - {name: all, may: {start: [people], approve: [people], operate: [people]}}\n"
 
 // ruled prepares a run of two steps under a policy file. told is filled with the notices that it sends.
-func ruled(t *testing.T, rules string) (x *execution, told *[]wire.Notice) {
+func ruled(t *testing.T, rules string) (x *execution, told *[]notify.SendInput) {
 	t.Helper()
 	h := build(t)
 	h.rules(t, rules)
-	x, told = h.execution(unlimited, []string{"one", "two"}), &[]wire.Notice{}
-	x.RegisterWorkflowWithOptions(func(_ workflow.Context, n wire.Notice) error {
+	x, told = h.execution(unlimited, []string{"one", "two"}), &[]notify.SendInput{}
+	x.RegisterWorkflowWithOptions(func(_ workflow.Context, n notify.SendInput) error {
 		*told = append(*told, n)
 		return nil
 	}, workflow.RegisterOptions{Name: wire.SendNotice})
@@ -131,8 +133,8 @@ func TestAStandardChangeWaitsForNobody(t *testing.T) {
 	require.Equal(t, []string{"do one", "do two", "record"}, x.house.calls)
 	require.Contains(t, string(x.house.records[0].Decisions), `a standard change: approved beforehand by rule \"routine\" of policy `+x.house.policy.Rules.Hash())
 	require.Len(t, *told, 1)
-	require.Equal(t, wire.NoticeEnded, (*told)[0].Event)
-	require.Equal(t, wire.Done, (*told)[0].Outcome)
+	require.Equal(t, notify.Ended, (*told)[0].Notice.Event)
+	require.Equal(t, string(wire.Done), (*told)[0].Notice.Outcome)
 }
 
 const urgent = "  rules:\n    - {name: all, may: {start: [bob], approve: [bob], operate: [people]}, emergency: {by: [alice], review: [people], within: 8h}}\n"
@@ -182,14 +184,14 @@ func TestEscalation(t *testing.T) {
 	x.say(t, 30*time.Minute, carol, decision.Approve, "")
 	require.Equal(t, wire.Done, x.begin(t, nil).Outcome)
 	require.Equal(t, []string{decision.CodeNotAllowed, "accepted"}, codesOf(x.verdicts))
-	require.Equal(t, []string{wire.NoticeEscalated}, events(*told))
+	require.Equal(t, []notify.Event{notify.Escalated}, events(*told))
 	require.Equal(t, "hooks", (*told)[0].System)
 }
 
-func events(told []wire.Notice) []string {
-	out := make([]string, len(told))
+func events(told []notify.SendInput) []notify.Event {
+	out := make([]notify.Event, len(told))
 	for i, n := range told {
-		out[i] = n.Event
+		out[i] = n.Notice.Event
 	}
 	return out
 }
@@ -261,12 +263,12 @@ func TestHeldAndEndedAreTold(t *testing.T) {
 	x.RegisterDelayedCallback(func() { delete(x.house.failing, "do two") }, 2*time.Minute)
 	x.say(t, 3*time.Minute, alice, decision.Retry, "two")
 	require.Equal(t, wire.Done, x.begin(t, nil).Outcome)
-	require.Equal(t, []string{wire.NoticeWaiting, wire.NoticeHeld, wire.NoticeEnded}, events(*told))
-	require.Contains(t, (*told)[1].Text, "do two fails on purpose")
+	require.Equal(t, []notify.Event{notify.Waiting, notify.Held, notify.Ended}, events(*told))
+	require.Contains(t, strings.Join((*told)[1].Notice.Text, "\n"), "do two fails on purpose")
 	ids := map[string]bool{}
 	for _, n := range *told {
-		ids[n.ID] = true
-		require.Equal(t, "people", n.Group)
+		ids[n.Notice.ID] = true
+		require.Equal(t, "people", n.Notice.Group)
 	}
 	require.Len(t, ids, 3)
 	require.Contains(t, string(x.house.records[0].Decisions), `"sent"`)

@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"fermata/activities/fault"
+	"fermata/activities/notify"
 	"fermata/activities/operation"
 	"fermata/decision"
 	"fermata/wire"
@@ -146,7 +147,7 @@ func (f *Frame) hold(ctx workflow.Context, s Step, st *stepState, err error) err
 		Why: s.Title + ": " + reason.Text,
 	})
 	f.enter(ctx, wire.Held)
-	f.tell(ctx, f.notice(wire.NoticeHeld, gateHold+s.ID, s.ID, s.Title+": "+reason.Text), f.state.Terms.Audience(decision.Retry))
+	f.tell(ctx, f.notice(ctx, notify.Held, s.Title+": "+reason.Text), f.state.Terms.Audience(decision.Retry))
 	return openErr
 }
 
