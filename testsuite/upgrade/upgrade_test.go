@@ -29,7 +29,10 @@ const (
 )
 
 // builds are the programs.
-type builds struct{ older, newer, another string }
+type builds struct {
+	older, newer, another string
+	commit                string // What the older one is made of.
+}
 
 // compile builds the previous worker, this one, and one that reserves after the approval instead of before.
 func compile(t *testing.T) builds {
@@ -41,7 +44,7 @@ func compile(t *testing.T) builds {
 	t.Log(meaning)
 	root, folder, begin := stage.Root(t), t.TempDir(), time.Now()
 	require.NoError(t, available(t, root, commit))
-	b := builds{filepath.Join(folder, older), filepath.Join(folder, newer), filepath.Join(folder, another)}
+	b := builds{filepath.Join(folder, older), filepath.Join(folder, newer), filepath.Join(folder, another), commit}
 	overlay := mutate(t, root, "workflows/run/frame.go", "f.reserve, f.ask,", "f.ask, f.reserve,")
 	var group sync.WaitGroup
 	errs := make([]error, 3)
@@ -62,7 +65,7 @@ func TestParkedRunsOutliveAnUpgrade(t *testing.T) {
 	t.Parallel()
 	b := compile(t)
 	g := setup(t)
-	worker := launch(t, b.older, g.Config)
+	worker := launch(t, b.older, understood(t, stage.Root(t), b.commit, g.Config))
 	g.park(t)
 	worker.stop(t)
 
