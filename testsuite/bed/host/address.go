@@ -1,6 +1,7 @@
 package host
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"os"
@@ -37,7 +38,7 @@ func Address() (string, error) {
 			return "", fmt.Errorf("finding a free port on %s: all are taken up to %d", IP(0), lastPort)
 		}
 		address := net.JoinHostPort(IP(0), strconv.FormatInt(port, 10))
-		conn, err := net.Dial("tcp", address)
+		conn, err := new(net.Dialer).DialContext(context.Background(), "tcp", address)
 		if err != nil {
 			return address, nil //nolint:nilerr // Nobody is there.
 		}
