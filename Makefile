@@ -8,8 +8,8 @@ LDFLAGS := -s -w
 GO ?= go
 
 # Packages that link the embedded Temporal server: their first build takes minutes, so they are kept apart.
-HEAVY := ./sandbox ./sandbox/embedded ./cmd/fermata-sandbox ./testsuite/cli ./testsuite/crash ./testsuite/judge ./testsuite/replay/recorder \
-	./testsuite/scenarios ./testsuite/stage ./testsuite/upgrade ./testsuite/bed/scenarios
+HEAVY := ./access/frontend ./access/cluster ./sandbox ./sandbox/embedded ./cmd/fermata-sandbox ./cmd/fermata-temporal ./testsuite/cli ./testsuite/crash ./testsuite/judge ./testsuite/replay/recorder \
+	./testsuite/scenarios ./testsuite/stage ./testsuite/trust ./testsuite/upgrade ./testsuite/bed/scenarios ./testsuite/bed/metrics
 LIGHT = $(shell $(GO) list ./... | grep -v -x $(foreach p,$(HEAVY),-e fermata/$(p:./%=%)))
 # The test bed needs root on Debian: it is linted with the rest and tested apart.
 BED := ./testsuite/bed/...
@@ -20,7 +20,7 @@ help: ## list the targets
 
 .PHONY: build
 build: ## build the binaries into bin/
-	@echo "Building fermata, fermata-worker and fermata-sandbox. The first build compiles the Temporal server: about 7 minutes on 2 cores."
+	@echo "Building fermata, fermata-worker, fermata-sandbox and fermata-temporal. The first build compiles the Temporal server: about 7 minutes on 2 cores."
 	@$(GO) build -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
 
 .PHONY: run
@@ -34,7 +34,7 @@ sandbox: build ## start the sandbox and stay until Ctrl-C
 .PHONY: test
 test: ## all tests: no root, no network but modules and loopback
 	$(GO) test -count=1 -ldflags '$(LDFLAGS)' $(filter-out fermata/$(BED:./%...=%)%,$(LIGHT))
-	$(GO) test -count=1 -vet=off -ldflags '$(LDFLAGS)' -p 1 -timeout 20m ./testsuite/scenarios ./testsuite/cli ./testsuite/crash ./testsuite/upgrade ./testsuite/judge
+	$(GO) test -count=1 -vet=off -ldflags '$(LDFLAGS)' -p 1 -timeout 20m ./access/cluster ./testsuite/trust ./testsuite/scenarios ./testsuite/cli ./testsuite/crash ./testsuite/upgrade ./testsuite/judge
 	@# The recorder must go on compiling; it records only when it is asked to.
 	$(GO) test -vet=off -ldflags '$(LDFLAGS)' -run '^$$' ./testsuite/replay/recorder
 

@@ -18,19 +18,25 @@ func TestWorkersAsProcesses(t *testing.T) {
 	t.Parallel()
 	h := open(t, func(o *sandbox.Options) { o.WithoutWorker = true })
 
-	a := child(t, roleWorker, "--config", h.Config, "--serve", "compute,kitchen").run()
+	a := child(t, roleWorker, "--config", h.WorkerConfig, "--serve", "compute,kitchen").run()
 	require.Equal(t, 2, a.code, a.out)
 	require.Contains(t, a.out, `nothing is called "kitchen"`)
+	a = child(t, roleWorker, "--config", h.Config).run()
+	require.Equal(t, 1, a.code, a.out)
+	require.Contains(t, a.out, "spiffe://sandbox/operator has the role operator, which may not call RecordWorkerHeartbeat", "people's certificate is no worker's")
+	a = child(t, roleWorker, "--config", h.Config, "--log-format", "xml").run()
+	require.Equal(t, 2, a.code, a.out)
+	require.Contains(t, a.out, `takes json or text, not "xml"`)
 	a = h.requester(t, 7, "doctor")
 	require.Contains(t, a.out, "no worker serves queue fermata: start one with fermata-worker --serve workflows")
 
-	decides := running(t, roleWorker, "--config", h.Config, "--serve", "workflows,record")
+	decides := running(t, roleWorker, "--config", h.WorkerConfig, "--serve", "workflows,record")
 	decides.says(t, "fermata.record")
 	require.NotContains(t, decides.out.String(), "vcenter", "it opens no system that it does not serve")
 	s := written(t, "web-21", "10.20.0.121")
 	h.unserved(t, s)
 
-	acts := running(t, roleWorker, "--config", h.Config, "--serve", "compute,guest,firewall,loadbalancer,ticketing,notify,probe")
+	acts := running(t, roleWorker, "--config", h.WorkerConfig, "--serve", "compute,guest,firewall,loadbalancer,ticketing,notify,probe")
 	acts.says(t, "fermata.ticketing")
 	h.requester(t, 0, "doctor")
 	started := h.approved(t, "run", s.file)
@@ -81,7 +87,7 @@ func stop(t *testing.T, h *hall, workers ...*process) {
 		require.Contains(t, w.out.String(), "stopping: what is in flight may finish")
 	}
 	require.NoError(t, h.Close())
-	a := child(t, roleWorker, "--config", h.Config).run()
+	a := child(t, roleWorker, "--config", h.WorkerConfig).run()
 	require.Equal(t, 1, a.code, a.out)
 	require.Contains(t, a.out, "connecting to Temporal at "+h.address(t))
 }

@@ -65,12 +65,12 @@ func TestParkedRunsOutliveAnUpgrade(t *testing.T) {
 	t.Parallel()
 	b := compile(t)
 	g := setup(t)
-	worker := launch(t, b.older, understood(t, stage.Root(t), b.commit, g.Config))
+	worker := launch(t, b.older, understood(t, stage.Root(t), b.commit, g.WorkerConfig))
 	g.park(t)
 	worker.stop(t)
 
 	// A build that would take another way is found, does no harm, and leaves the runs to one that does not.
-	worker = launch(t, b.another, g.Config)
+	worker = launch(t, b.another, g.WorkerConfig)
 	for _, started := range g.parked() {
 		require.ErrorContains(t, g.ask(t, started), nondeterministic, started.WorkflowID)
 	}
@@ -81,7 +81,7 @@ func TestParkedRunsOutliveAnUpgrade(t *testing.T) {
 		require.Equal(t, enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, g.status(t, started), "%s waits", started.WorkflowID)
 	}
 
-	worker = launch(t, b.newer, g.Config)
+	worker = launch(t, b.newer, g.WorkerConfig)
 	// The third has an answer already. Temporal offers it again after a while; until then nobody can ask it.
 	for _, started := range []client.Started{g.held, g.grace} {
 		require.NoError(t, g.ask(t, started), "this build cannot go on with a run of the previous one: use workflow.GetVersion\n%s", worker.complaints(t))

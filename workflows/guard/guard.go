@@ -14,6 +14,7 @@ import (
 
 	"fermata/activities/authority"
 	"fermata/activities/fault"
+	"fermata/activities/operation"
 	"fermata/decision"
 	"fermata/wire"
 )
@@ -60,6 +61,9 @@ func Guard(ctx workflow.Context, in wire.GuardInput) error {
 func within(ctx workflow.Context, in wire.GuardInput, l limits) error {
 	g := &guard{in: in, limits: l, mutex: workflow.NewMutex(ctx)}
 	if len(in.Carried) > 0 {
+		if err := operation.MustContinue(ctx); err != nil {
+			return err
+		}
 		if err := json.Unmarshal(in.Carried, &g.state); err != nil {
 			return fmt.Errorf("reading the carried state: %w", err)
 		}

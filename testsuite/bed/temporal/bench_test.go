@@ -54,7 +54,7 @@ func setup(t *testing.T) *bench {
 	b.cluster, err = temporal.Start(ctx, temporal.Options{Folder: folder, Database: b.database})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, b.cluster.Stop()); showLogs(t, folder) })
-	b.installation = install(t, b.cluster.Address())
+	b.installation = install(t, b.cluster.Address(), b.cluster.Certificates())
 	b.startWorker(ctx, t)
 	b.Client, err = people.Dial(ctx, b.config)
 	require.NoError(t, err)
@@ -78,7 +78,7 @@ func (b *bench) startWorker(ctx context.Context, t *testing.T) {
 	require.NoError(t, temporal.Build(ctx, program, "fermata/cmd/fermata-worker"))
 	var err error
 	b.worker, err = host.Start(ctx, host.Daemon{
-		Name: "worker", Args: []string{program, "--config", b.config}, Log: log, Grace: 30 * time.Second,
+		Name: "worker", Args: []string{program, "--config", b.workerConfig}, Log: log, Grace: 30 * time.Second,
 		Ready: func(context.Context) error {
 			if said, err := os.ReadFile(log); err != nil || !strings.Contains(string(said), "queue  fermata.record") {
 				return errors.Join(err, errors.New("it does not poll yet"))
