@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"log"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -33,7 +32,7 @@ import (
 
 func TestMain(m *testing.M) {
 	log.SetOutput(io.Discard) // The simulator of vCenter writes to it.
-	os.Exit(host.Main(m))
+	os.Exit(host.Main(m, host.Installed(Packages())))
 }
 
 // patience is how long something may take to show in Prometheus: counts are kept for 15 seconds.
@@ -51,7 +50,7 @@ func setup(t *testing.T) *bench {
 	t.Helper()
 	host.Require(t)
 	b := &bench{Stage: stage.Setup(t, func(o *sandbox.Options) { o.WithoutWorker = true }), seen: map[string]bool{}}
-	cfg, err := config.Load(b.Config)
+	cfg, err := config.Load(b.WorkerConfig)
 	require.NoError(t, err)
 	b.worker, err = worker.New(worker.Config{Installation: cfg, Log: stage.Logger(t), Listen: "127.0.0.1:0"},
 		worker.WithWorkflow(func(register func(string, any)) { register("Broken", broken) }))
@@ -59,12 +58,11 @@ func setup(t *testing.T) *bench {
 	require.NoError(t, b.worker.Start(t.Context()))
 	t.Cleanup(func() { require.NoError(t, b.worker.Stop()) })
 
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := host.Address()
 	require.NoError(t, err)
-	require.NoError(t, l.Close())
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
-	b.prometheus, err = Start(ctx, host.Folder(t), l.Addr().String(), immediate(t), b.worker.Observed())
+	b.prometheus, err = Start(ctx, host.Folder(t), address, immediate(t), b.worker.Observed())
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, b.prometheus.Stop()) })
 	return b
