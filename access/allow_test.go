@@ -53,7 +53,7 @@ func TestWhoMayChangeWhat(t *testing.T) {
 		"SignalWorkflowExecution":          {Operator, Admin},
 		"UpdateWorkflowExecution":          {Operator, Admin},
 		"QueryWorkflow":                    {Operator, Reader, UI, Admin},
-		"ListWorkflowExecutions":           {Operator, Reader, UI, Admin},
+		"ListWorkflowExecutions":           {Workflows, Operator, Reader, UI, Admin},
 		"GetWorkflowExecutionHistory":      {Workflows, Operator, Reader, UI, Admin},
 		"RequestCancelWorkflowExecution":   {Admin},
 		"ResetWorkflowExecution":           {Admin},

@@ -41,9 +41,11 @@ func forWorkers() []group {
 		{workflowService, []Role{Workflows}, []string{
 			"PollWorkflowTaskQueue", "RespondWorkflowTaskCompleted", "RespondWorkflowTaskFailed", "RespondQueryTaskCompleted", "ResetStickyTaskQueue",
 		}},
-		// A worker of workflows reads the history that it does not have, who polls a queue, and who holds a reservation.
+		// A worker of workflows reads the history that it does not have, who polls a queue, and who holds a reservation; it counts
+		// the runs that go on, for its metrics.
 		{workflowService, []Role{Workflows, Operator, Reader, UI, Admin}, []string{
 			"GetWorkflowExecutionHistory", "GetWorkflowExecutionHistoryReverse", "DescribeWorkflowExecution", "DescribeTaskQueue", "ListTaskQueuePartitions",
+			"ListWorkflowExecutions",
 		}},
 	}
 }
@@ -52,7 +54,7 @@ func forPeople() []group {
 	readers := []Role{Operator, Reader, UI, Admin}
 	return []group{
 		{workflowService, readers, []string{
-			"ListWorkflowExecutions", "ListOpenWorkflowExecutions", "ListClosedWorkflowExecutions", "ScanWorkflowExecutions",
+			"ListOpenWorkflowExecutions", "ListClosedWorkflowExecutions", "ScanWorkflowExecutions",
 			"ListArchivedWorkflowExecutions", "CountWorkflowExecutions", "QueryWorkflow", "PollWorkflowExecutionUpdate",
 			"GetSearchAttributes", "GetClusterInfo", "DescribeSchedule", "ListSchedules", "ListScheduleMatchingTimes", "CountSchedules",
 			"DescribeBatchOperation", "ListBatchOperations", "ListWorkers", "CountWorkers", "DescribeWorker", "ListWorkerDeployments",
