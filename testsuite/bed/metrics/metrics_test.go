@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"log"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -34,7 +33,7 @@ import (
 
 func TestMain(m *testing.M) {
 	log.SetOutput(io.Discard) // The simulator of vCenter writes to it.
-	os.Exit(host.Main(m))
+	os.Exit(host.Main(m, host.Installed(Packages())))
 }
 
 // patience is how long something may take to show in Prometheus: counts are kept for 15 seconds.
@@ -60,12 +59,11 @@ func setup(t *testing.T) *bench {
 	require.NoError(t, b.worker.Start(t.Context()))
 	t.Cleanup(func() { require.NoError(t, b.worker.Stop()) })
 
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := host.Address()
 	require.NoError(t, err)
-	require.NoError(t, l.Close())
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
-	b.prometheus, err = Start(ctx, host.Folder(t), l.Addr().String(), immediate(t), b.worker.Observed())
+	b.prometheus, err = Start(ctx, host.Folder(t), address, immediate(t), b.worker.Observed())
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, b.prometheus.Stop()) })
 	return b

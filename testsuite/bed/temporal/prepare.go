@@ -28,6 +28,12 @@ import (
 // Databases are the two that Temporal needs, both of which a backup has to hold.
 func Databases() []string { return []string{"temporal", "temporal_visibility"} }
 
+// Prepare builds the programs, so that a test does not wait for them.
+func Prepare(ctx context.Context) error {
+	_, err := build(ctx)
+	return err
+}
+
 type programs struct{ server, sqlTool string }
 
 // build builds the server and its SQL tool from the module that the working folder is in. The first build takes minutes;
