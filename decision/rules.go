@@ -43,8 +43,8 @@ type Facts struct {
 	Site        string `json:"site,omitempty"`
 	Requester   string `json:"requester,omitempty"`
 	Emergency   bool   `json:"emergency,omitempty"` // The requester signed that it cannot wait.
-	// Partial: environment and site are not known yet. Whoever may start under any rule for the kind is let through then;
-	// the rule is looked at again once the plan is there.
+	// Partial: environment and site are not known yet. Whoever may give the command under any rule for the kind is let
+	// through then; whether they may start is looked at again once the plan is there.
 	Partial bool `json:"partial,omitempty"`
 }
 
@@ -148,21 +148,22 @@ func (r *Rules) Automation() *Terms {
 	}
 }
 
-// startable are the people that may start something of the kind, whatever its environment and site.
-func (r *Rules) startable(f Facts) *Terms {
-	t := &Terms{Policy: r.hash, Machines: r.doc.Spec.Machines, May: map[Command]People{Start: {}}}
-	var all People
+// possible lets those give a command that may under any rule for the kind, whatever environment and site turn out to be.
+func (r *Rules) possible(f Facts) *Terms {
+	all := &Terms{Policy: r.hash, Rule: "any for " + f.Kind, Machines: r.doc.Spec.Machines, May: map[Command]People{}}
 	for _, rule := range r.doc.Spec.Rules {
 		if !anyMatch(rule.Match.Kinds, f.Kind) {
 			continue
 		}
 		one := &Terms{May: map[Command]People{}}
 		r.fill(one, rule, f)
-		all.Groups = append(all.Groups, one.May[Start].Groups...)
-		all.Members = append(all.Members, one.May[Start].Members...)
+		for c, p := range one.May {
+			known := all.May[c]
+			known.Groups, known.Members = append(known.Groups, p.Groups...), append(known.Members, p.Members...)
+			all.May[c] = known
+		}
 	}
-	t.May[Start] = all
-	return t
+	return all
 }
 
 func matches(m spec.Match, f Facts) bool {
