@@ -58,8 +58,7 @@ func (s *session) beside() screen {
 // story tells one run: a summary, what was found, and who did what when.
 func (s screen) story(told *story.Story) {
 	s.found(told)
-	day := ""
-	who := len(story.Fermata)
+	day, who := "", len(story.Fermata)
 	for _, e := range told.Events {
 		who = min(max(who, visible(line(e.Who))), 24)
 	}
@@ -72,26 +71,46 @@ func (s screen) story(told *story.Story) {
 				s.printf("\n  %s\n", s.paint(bold, day+" (UTC)"))
 			}
 		}
-		text := line(e.Text)
-		if e.Until != nil {
-			text += " (" + duration(e.Until.Sub(*e.At)) + ")"
-		}
-		if e.Trouble {
-			text = s.paint(yellow, text)
-		}
-		if e.Decision > 0 {
-			text += ": " + s.worth(told.DecisionOf(e))
-		}
-		s.printf("  %s  %-*s  %s\n", at, who, line(e.Who), text)
+		s.hanging(fmt.Sprintf("  %s  %-*s  ", at, who, line(e.Who)), s.happened(told, e))
 		for _, l := range e.Detail {
-			s.printf("      %s\n", s.paint(dim, line(l)))
+			s.printf("    %s\n", s.paint(dim, line(l)))
 		}
 		if e.Decision > 0 {
-			s.decided(told.DecisionOf(e))
+			s.decided(told, told.DecisionOf(e))
 		}
 	}
 	if told.Refused > 0 {
 		s.printf("\n  %s refused in all\n", were(told.Refused, "decision"))
+	}
+}
+
+// happened is what an event is about, and what a decision was worth.
+func (s screen) happened(told *story.Story, e story.Event) string {
+	text := line(e.Text)
+	if d := took(e); d != "" {
+		text += " (" + d + ")"
+	}
+	if e.Trouble {
+		text = s.paint(yellow, text)
+	}
+	if e.Decision > 0 {
+		text += ": " + s.worth(told.DecisionOf(e))
+	}
+	return text
+}
+
+// hanging writes a text behind a head, below itself where it needs more lines.
+func (s screen) hanging(head, text string) {
+	lines := []string{text}
+	if s.size != nil {
+		width, _ := s.size()
+		if room := width - visible(head); room >= 20 {
+			lines = wrap(text, room)
+		}
+	}
+	for _, l := range lines {
+		s.printf("%s%s\n", head, l)
+		head = strings.Repeat(" ", visible(head))
 	}
 }
 
@@ -103,24 +122,21 @@ func (s screen) worth(d story.Decision) string {
 }
 
 // decided tells what a decision was about, by which key, and what it is worth now.
-func (s screen) decided(d story.Decision) {
-	if d.Hash != "" {
-		s.printf("      of %s\n", s.paint(dim, line(d.Hash)))
+func (s screen) decided(told *story.Story, d story.Decision) {
+	facts := [][2]string{{"of", d.Hash}, {"key", d.Fingerprint}, {"policy", d.Policy}, {"rule", d.Rule}}
+	if told.Policy != nil && d.Policy == told.Policy.Policy {
+		facts[2][1] = "" // The summary has it.
 	}
-	if d.Fingerprint != "" {
-		s.printf("      key %s\n", s.paint(dim, line(d.Fingerprint)))
-	}
-	if d.Policy != "" {
-		s.printf("      policy %s\n", s.paint(dim, line(d.Policy)))
-		if d.Rule != "" {
-			s.printf("      rule %s\n", s.paint(dim, line(d.Rule)))
+	for _, f := range facts {
+		if f[1] != "" {
+			s.printf("    %s %s\n", f[0], s.paint(dim, line(f[1])))
 		}
 	}
 	colour := green
 	if !d.Check.OK() {
 		colour = red
 	}
-	s.printf("      verified again: %s\n", s.paint(colour, again(d.Check)))
+	s.printf("    verified again: %s\n", s.paint(colour, again(d.Check)))
 }
 
 // again says what came of verifying again.
@@ -142,6 +158,9 @@ func again(c story.Check) string {
 func (s screen) found(told *story.Story) {
 	s.printf("\n%s %s: %s\n", s.paint(bold, line(told.Kind)), line(string(told.Owner)), state(told))
 	s.printf("  run %s, asked for by %s\n  told by %s\n", line(told.Run), line(told.Requester), sources(told))
+	if p := told.Policy; p != nil {
+		s.printf("  policy %s\n  rule %s, %s change\n", s.paint(dim, line(p.Policy)), line(p.Rule), line(p.Change))
+	}
 	for _, f := range told.Findings {
 		mark := s.paint(green, "ok ")
 		if !f.OK {

@@ -76,7 +76,7 @@ func (s *session) page(file string, answer chronicle) error {
 func (p page) draw() ([]byte, error) {
 	t, err := template.New("page").Funcs(template.FuncMap{
 		"text": line, "shown": escape, "stamp": stamp, "base64": lines64, "sum": digest, "again": again, "state": state,
-		"sources": sources, "duration": duration, "seconds": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"sources": sources, "took": took, "seconds": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"string": func(b []byte) string { return string(b) }, "verify": p.verify, "base": filepath.Base,
 	}).Parse(pageText)
 	if err != nil {
@@ -95,6 +95,14 @@ func stamp(t *time.Time) string {
 		return ""
 	}
 	return t.UTC().Format(time.DateTime)
+}
+
+// took is how long a step took; empty for what has no end of its own.
+func took(e story.Event) string {
+	if e.At == nil || e.Until == nil {
+		return ""
+	}
+	return duration(e.Until.Sub(*e.At))
 }
 
 // lines64 is base64 in lines that fit a page: what a person copies from it are the exact bytes, whatever is in them.

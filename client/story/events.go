@@ -190,7 +190,7 @@ var notices = map[string]string{"waiting": "waits", "escalated": "still waits", 
 
 func (s *Story) tellStep(st wire.Step, ended time.Time) {
 	for _, try := range st.Before {
-		s.add(try.Started, ended, Event{Kind: StepBegun, Step: st.ID, Text: st.Title})
+		s.add(try.Started, ended, Event{Kind: StepBegun, Step: st.ID, Text: st.Title + ": begun"})
 		e := Event{Kind: StepEnded, Step: st.ID, Text: st.Title + ": broken off"}
 		if try.Reason != nil {
 			e = Event{Kind: StepHeld, Step: st.ID, Text: st.Title + ": held", Detail: []string{try.Reason.Text}, Trouble: true}
@@ -205,7 +205,7 @@ func (s *Story) tellStep(st wire.Step, ended time.Time) {
 		}
 		return
 	}
-	s.add(st.Started, ended, Event{Kind: StepBegun, Step: st.ID, Text: st.Title})
+	s.add(st.Started, ended, Event{Kind: StepBegun, Step: st.ID, Text: st.Title + ": begun"})
 	if st.Ended != nil {
 		s.add(st.Ended, ended, endOf(st))
 	}

@@ -103,7 +103,11 @@ func (s *Story) lookAtDocument() {
 func (s *Story) lookAtStart() {
 	for _, d := range s.Decisions {
 		if d.Command == decision.Start && d.Accepted {
-			s.find("requester", d.Person == s.Requester, "the start was signed by %s; recorded as requester is %s", d.Person, s.Requester)
+			if d.Person == s.Requester {
+				s.find("requester", true, "%s signed the start", d.Person)
+			} else {
+				s.find("requester", false, "%s signed the start, but %s is recorded", d.Person, s.Requester)
+			}
 			return
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/gowebpki/jcs"
+
 	"fermata/activities/operation"
 	"fermata/activities/record"
 	"fermata/decision"
@@ -50,8 +52,8 @@ type Story struct {
 	// Decisions are all that were kept; Refused counts all refusals, also those that were not kept.
 	Decisions    []Decision          `json:"decisions"`
 	Refused      int                 `json:"refused"`
-	Document     json.RawMessage     `json:"document,omitempty"` // What was asked for; unknown without a record.
-	Plan         json.RawMessage     `json:"plan,omitempty"`     // A wire.Plan.
+	Document     json.RawMessage     `json:"document,omitempty"` // What was asked for, as canonical JSON; unknown without a record.
+	Plan         json.RawMessage     `json:"plan,omitempty"`     // A wire.Plan, as canonical JSON.
 	PlanHash     string              `json:"plan_hash,omitempty"`
 	Observations []wire.Observation  `json:"observations,omitempty"` // Unknown from a record alone.
 	Policy       *wire.Governed      `json:"policy,omitempty"`
@@ -112,10 +114,22 @@ func Tell(entry *record.Entry, progress *wire.Progress, judge Judge) (*Story, er
 			return nil, err
 		}
 	}
+	s.Plan, s.Document = canonical(s.Plan), canonical(s.Document)
 	s.decide(judge)
 	s.look(judge)
 	s.tell()
 	return s, nil
+}
+
+// canonical is the text that hashes are of (RFC 8785). What cannot be written so stays as it is, and its hash tells why.
+func canonical(text json.RawMessage) json.RawMessage {
+	if len(text) == 0 {
+		return nil
+	}
+	if out, err := jcs.Transform(text); err == nil {
+		return out
+	}
+	return text
 }
 
 func (s *Story) fromRun(p wire.Progress) {
