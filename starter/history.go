@@ -51,6 +51,8 @@ func historyCommand() *cli.Command {
 type chronicle struct {
 	wire.RecordsOutput
 	Runs []*story.Story `json:"runs"`
+	// Unasked says why the run itself could not be asked, if so: a run that goes on may be missing then.
+	Unasked string `json:"unasked,omitempty"`
 }
 
 func history(ctx context.Context, s *session) error {
@@ -64,6 +66,9 @@ func history(ctx context.Context, s *session) error {
 	}
 	if err := s.tellAll(answer); err != nil {
 		return err
+	}
+	if answer.Unasked != "" {
+		s.beside().printf("\nThe run itself could not be asked, so one that goes on may be missing: %s\n", line(answer.Unasked))
 	}
 	if err := s.export(answer.Entries); err != nil {
 		return err
@@ -79,17 +84,21 @@ func history(ctx context.Context, s *session) error {
 
 // chronicle asks the run first and the records then: a run that has ended meanwhile has its record.
 func (s *session) chronicle(ctx context.Context, text string) (chronicle, error) {
-	progress, err := s.asked(ctx, text)
-	if err != nil {
-		return chronicle{}, err
-	}
+	progress, unasked := s.asked(ctx, text)
 	find := record.FindInput{Owner: operation.Owner(workflowIDOf(text))}
 	if ulidForm.MatchString(text) {
 		find = record.FindInput{Run: text}
 	}
 	answer := chronicle{Runs: []*story.Story{}}
+	var err error
 	if answer.RecordsOutput, err = s.client.Records(ctx, find, s.c.Bool("verify")); err != nil {
 		return answer, err
+	}
+	if unasked != nil {
+		if len(answer.Entries) == 0 {
+			return answer, unasked
+		}
+		answer.Unasked = unasked.Error() // What is recorded stands by itself.
 	}
 	if answer.Entries == nil {
 		answer.Entries = []record.Entry{} // A list without records is [], not null.

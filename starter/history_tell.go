@@ -182,7 +182,7 @@ func sources(told *story.Story) string {
 	case told.Has(story.Record) && told.Has(story.Run):
 		return "its record and the run itself"
 	case told.Has(story.Record):
-		return "its record: Temporal does not know the run any more"
+		return "its record"
 	case told.Phase == "ended":
 		return "the run itself: it has no record"
 	}

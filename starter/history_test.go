@@ -118,11 +118,25 @@ func TestHistoryOfWhatIsNotKnown(t *testing.T) {
 	require.Contains(t, errors, "nothing is known of web-01")
 	require.JSONEq(t, `{"entries":[],"verified":0,"runs":[]}`, out)
 	d.err = fault.New(fault.Unavailable, "gone")
-	_, errors, code = d.run(t, "history", "web-01")
-	require.Equal(t, exitUnavailable, code, "an answer without the run would be half the story: %s", errors)
+	_, _, code = d.run(t, "history", "web-01")
+	require.Equal(t, exitUnavailable, code)
 	_, errors, code = d.run(t, "history", "--html", "x.html")
 	require.Equal(t, exitInvalid, code)
 	require.Contains(t, errors, "about one server or run")
+}
+
+func TestARunThatCannotBeAskedHasItsRecord(t *testing.T) {
+	t.Parallel()
+	d := auditor(t, "done.json")
+	d.err = fault.New(fault.Ambiguous, "asking server/web-01: \x1b[2Jits history cannot be replayed")
+	out, errors, code := d.run(t, "history", "web-01")
+	require.Equal(t, exitOK, code, errors)
+	require.Contains(t, out, "told by its record\n")
+	require.Contains(t, out, "one that goes on may be missing")
+	out, _, _ = d.run(t, "history", "web-01", "-o", "json")
+	require.Contains(t, out, `"unasked": "asking`)
+	out, _, _ = d.run(t, "history", "web-01", "--html", "-")
+	require.Contains(t, out, "one that goes on may be missing")
 }
 
 func TestWhatIsNotFoundAgainHasItsExitCode(t *testing.T) {

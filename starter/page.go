@@ -35,6 +35,7 @@ type page struct {
 	RevokedSum   string
 	Policy       string // Hash; as records name it.
 	Chain        string // What came of walking it; empty: it was not walked.
+	Unasked      string // Why the run itself could not be asked.
 	Verified     bool
 	Runs         []*story.Story
 }
@@ -46,6 +47,7 @@ func (s *session) page(file string, answer chronicle) error {
 		Signers: s.cfg.Decisions.AllowedSigners, SignersSum: sum(s.cfg.Decisions.AllowedSigners), Revoked: s.cfg.Decisions.Revoked,
 		Verified: unverified(answer.Runs) == nil && answer.Broken == "",
 	}
+	p.Unasked = answer.Unasked
 	if p.Revoked != "" {
 		p.RevokedSum = sum(p.Revoked)
 	}

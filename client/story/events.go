@@ -82,6 +82,7 @@ func (s *Story) tell() {
 	}
 	s.tellNow()
 	s.tellEnd(ended)
+	s.foregoing()
 	slices.SortStableFunc(s.Events, func(a, b Event) int { return a.place.Compare(b.place) })
 	s.Events = joined(s.Events)
 }
@@ -245,6 +246,36 @@ func (s *Story) tellUndo(st wire.Step, ended time.Time) {
 		s.add(nil, ended, Event{Kind: Undo, Step: st.ID, Text: "undo: " + st.Title + ": begun"})
 	default:
 	}
+}
+
+// sameTask is within which time what a decision sets off may carry an earlier time than the decision: a run's clock stands
+// still while it judges.
+const sameTask = 15 * time.Second
+
+// foregoing puts a retry or a skip before the steps that it lets begin.
+func (s *Story) foregoing() {
+	for i := range s.Events {
+		d := s.DecisionOf(s.Events[i])
+		if !d.Accepted || d.Step == "" {
+			continue
+		}
+		for _, e := range s.Events {
+			early := d.At.Sub(e.place)
+			if e.Kind == StepBegun && early >= 0 && early < sameTask && s.waitedFor(d, e.Step) && e.place.Before(s.Events[i].place) {
+				s.Events[i].place = e.place
+			}
+		}
+	}
+}
+
+// waitedFor reports whether the step waited for the decision.
+func (s *Story) waitedFor(d Decision, step string) bool {
+	if d.Command == decision.Retry {
+		return step == d.Step
+	}
+	return d.Command == decision.Skip && slices.ContainsFunc(s.Steps, func(st wire.Step) bool {
+		return st.ID == step && slices.Contains(st.After, d.Step)
+	})
 }
 
 // tellNow tells what the run waits for; a run that has ended waits for nothing.

@@ -117,13 +117,18 @@ func (s *Story) lookAtStart() {
 }
 
 func (s *Story) lookAtDecisions() {
-	ok, total := 0, len(s.Decisions)
+	total := len(s.Decisions)
+	var not []string
 	for _, d := range s.Decisions {
-		if d.Check.OK() {
-			ok++
+		if !d.Check.OK() {
+			not = append(not, fmt.Sprintf("%d (%s by %s)", d.Number, d.Command, d.Person))
 		}
 	}
-	s.find("decisions", ok == total, "%d of %d are found as they are recorded", ok, total)
+	text := fmt.Sprintf("%d of %d are found as they are recorded", total-len(not), total)
+	if len(not) > 0 {
+		text += "; not so: " + strings.Join(not, ", ")
+	}
+	s.find("decisions", len(not) == 0, "%s", text)
 }
 
 // lookAtApproval asks whether what was done was approved. Only of a run that did what it was asked to it is known that it

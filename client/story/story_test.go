@@ -102,6 +102,24 @@ func TestARunAndItsRecord(t *testing.T) {
 	require.Equal(t, []string{"record"}, wrong(told), "its record was taken away")
 }
 
+// A run's clock stands still while it judges: what a decision sets off may carry an earlier time than the decision.
+func TestWhatADecisionSetsOffComesBehindIt(t *testing.T) {
+	t.Parallel()
+	w := lived(t)
+	w.steps[1].Started, w.steps[1].Ended = at(30*time.Minute+900*time.Millisecond), at(30*time.Minute+5*time.Second)
+	all := texts(w.tell(t))
+	retried := slices.Index(all, "retry, step volume/data")
+	require.Equal(t, "mount volume data: done", all[retried+1], "%v", all)
+
+	w.kept.Decisions = w.kept.Decisions[:4]
+	w.decide(t, alice, decision.Envelope{Gate: "hold/volume/data", Command: decision.Skip, Step: "volume/data", Hash: w.hash(t)}, 30*time.Minute, "", "")
+	w.steps[1].State = wire.StepSkipped
+	w.steps = append(w.steps, wire.Step{ID: "last", Title: "last", After: []string{"volume/data"}, State: wire.StepDone, Started: at(30*time.Minute + 500*time.Millisecond), Ended: at(32 * time.Minute)})
+	w.steps[1].Started, w.steps[1].Ended = at(20*time.Minute), at(21*time.Minute)
+	all = texts(w.tell(t))
+	require.Less(t, slices.Index(all, "skip, step volume/data"), slices.Index(all, "last: done"), "%v", all)
+}
+
 // An older build's record has no times of plan, notices and permits, nor tries before the latest.
 func TestAnOlderRecord(t *testing.T) {
 	t.Parallel()
