@@ -4,9 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -30,7 +28,7 @@ func historyCommand() *cli.Command {
 			"Records outlive Temporal's histories. Each signature is verified again, at the time of its decision, with the files that\n" +
 			"this machine has (spec.decisions: allowedSigners, revoked, policy), and the hashes of plan, document and record are\n" +
 			"computed again. What is not found as it is recorded is said, and the exit code is 11. --verify walks the whole chain of\n" +
-			"records. Times are UTC.",
+			"records. The times of a run are UTC.",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "verify", Usage: "walk the chain of all records; exit code 3 if it is broken"},
 			&cli.StringFlag{Name: "envelopes", Usage: "write the signed decisions to `FOLDER`, to check them with ssh-keygen"},
@@ -179,47 +177,6 @@ func (s *session) chain(out wire.RecordsOutput) error {
 		s.beside().printf("verified: %s, each names the hash of the one before\n", counted(out.Verified, "record"))
 	}
 	return nil
-}
-
-// listRecords lists what is recorded of all.
-func (s *session) listRecords(ctx context.Context) error {
-	out, err := s.client.Records(ctx, record.FindInput{}, s.c.Bool("verify"))
-	if err != nil {
-		return err
-	}
-	if out.Entries == nil {
-		out.Entries = []record.Entry{} // A list without records is [], not null.
-	}
-	if done, err := s.screen.document(out); err != nil {
-		return err
-	} else if !done {
-		if err := s.tellRecords(out.Entries); err != nil {
-			return err
-		}
-	}
-	if err := s.export(out.Entries); err != nil {
-		return err
-	}
-	return s.chain(out)
-}
-
-func (s *session) tellRecords(entries []record.Entry) error {
-	if len(entries) == 0 {
-		s.screen.printf("no records\n")
-		return nil
-	}
-	var rows [][]string
-	for _, e := range entries {
-		r, err := recordOf(e)
-		if err != nil {
-			return err
-		}
-		rows = append(rows, []string{
-			strconv.Itoa(e.Sequence), line(string(r.Owner)), line(r.Kind), line(r.Outcome), line(r.Requester),
-			r.Ended.Local().Format(time.DateTime), line(r.Run),
-		})
-	}
-	return s.screen.table([]string{"NO", "OWNER", "KIND", "OUTCOME", "BY", "ENDED", "RUN"}, rows, "BY", "ENDED", "KIND")
 }
 
 func recordOf(e record.Entry) (record.Record, error) {
