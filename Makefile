@@ -8,8 +8,8 @@ LDFLAGS := -s -w
 GO ?= go
 
 # Packages that link the embedded Temporal server: their first build takes minutes, so they are kept apart.
-HEAVY := ./sandbox ./sandbox/embedded ./cmd/fermata-sandbox ./testsuite/cli ./testsuite/crash ./testsuite/judge ./testsuite/replay/recorder \
-	./testsuite/scenarios ./testsuite/stage ./testsuite/upgrade ./testsuite/bed/scenarios
+HEAVY := ./access/frontend ./access/cluster ./sandbox ./sandbox/embedded ./cmd/fermata-sandbox ./cmd/fermata-temporal ./testsuite/cli ./testsuite/crash ./testsuite/judge ./testsuite/replay/recorder \
+	./testsuite/scenarios ./testsuite/stage ./testsuite/trust ./testsuite/upgrade ./testsuite/bed/scenarios ./testsuite/bed/metrics
 LIGHT = $(shell $(GO) list ./... | grep -v -x $(foreach p,$(HEAVY),-e fermata/$(p:./%=%)))
 # The test bed needs root on Debian: it is linted with the rest and tested apart.
 BED := ./testsuite/bed/...
@@ -20,7 +20,7 @@ help: ## list the targets
 
 .PHONY: build
 build: ## build the binaries into bin/
-	@echo "Building fermata, fermata-worker and fermata-sandbox. The first build compiles the Temporal server: about 7 minutes on 2 cores."
+	@echo "Building fermata, fermata-worker, fermata-sandbox and fermata-temporal. The first build compiles the Temporal server: about 7 minutes on 2 cores."
 	@$(GO) build -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
 
 .PHONY: run
@@ -34,7 +34,7 @@ sandbox: build ## start the sandbox and stay until Ctrl-C
 .PHONY: test
 test: ## all tests: no root, no network but modules and loopback
 	$(GO) test -count=1 -ldflags '$(LDFLAGS)' $(filter-out fermata/$(BED:./%...=%)%,$(LIGHT))
-	$(GO) test -count=1 -vet=off -ldflags '$(LDFLAGS)' -p 1 -timeout 20m ./testsuite/scenarios ./testsuite/cli ./testsuite/crash ./testsuite/upgrade ./testsuite/judge
+	$(GO) test -count=1 -vet=off -ldflags '$(LDFLAGS)' -p 1 -timeout 20m ./access/cluster ./testsuite/trust ./testsuite/scenarios ./testsuite/cli ./testsuite/crash ./testsuite/upgrade ./testsuite/judge
 	@# The recorder must go on compiling; it records only when it is asked to.
 	$(GO) test -vet=off -ldflags '$(LDFLAGS)' -run '^$$' ./testsuite/replay/recorder
 
@@ -46,11 +46,13 @@ record: ## record the histories that are missing (FERMATA_RECORD names stories, 
 crash: ## kill processes at every step in every way, and at random moments: takes long
 	$(GO) test -count=1 -v -vet=off -tags long -ldflags '$(LDFLAGS)' -timeout 3h ./testsuite/crash
 
+# The first pass compiles, and installs and builds what tests need: no test's time is spent on it. Then two packages share
+# the processors, since the two long ones mostly wait: for outages, for guests, for Temporal.
 .PHONY: bed
 bed: ## test on real daemons in network namespaces: root on Debian, installs packages
 	@echo "Building the test bed. What it prepares is kept in FERMATA_BED_CACHE, by default in the user's cache folder."
-	@$(GO) test -vet=off -ldflags '$(LDFLAGS)' -run '^$$' $(BED) > /dev/null || $(GO) test -vet=off -ldflags '$(LDFLAGS)' -run '^$$' $(BED)
-	@set -o pipefail; $(GO) test -count=1 -p 1 -parallel 4 -v -vet=off -ldflags '$(LDFLAGS)' -timeout 20m $(BED) | grep --line-buffered -v -e '^=== ' -e '^    --- PASS'
+	@$(GO) test -count=1 -vet=off -ldflags '$(LDFLAGS)' -timeout 30m -run '^$$' $(BED) > /dev/null || $(GO) test -count=1 -vet=off -ldflags '$(LDFLAGS)' -timeout 30m -run '^$$' $(BED)
+	@set -o pipefail; $(GO) test -count=1 -p 2 -parallel 4 -v -vet=off -ldflags '$(LDFLAGS)' -timeout 20m $(BED) | grep --line-buffered -v -e '^=== ' -e '^    --- PASS'
 
 .PHONY: bed-vm
 bed-vm: ## test on a whole Debian with systemd in qemu: root on Debian, some minutes

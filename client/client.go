@@ -18,6 +18,7 @@ import (
 	"go.temporal.io/sdk/contrib/envconfig"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/log"
+	sdk "go.temporal.io/sdk/temporal"
 
 	"fermata/activities/fault"
 	"fermata/encryption"
@@ -41,6 +42,7 @@ type Client struct {
 	cluster   string
 	namespace string
 	data      converter.DataConverter
+	failures  converter.FailureConverter
 	lookEvery time.Duration // See await.
 }
 
@@ -54,11 +56,20 @@ func Dial(ctx context.Context, o Options) (*Client, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.Unavailable, err, fmt.Sprintf("connecting to Temporal at %s", options.HostPort))
 	}
-	data := options.DataConverter
-	if data == nil {
-		data = converter.GetDefaultDataConverter()
+	c := &Client{
+		temporal: t, cluster: o.Cluster, namespace: options.Namespace,
+		data: options.DataConverter, failures: options.FailureConverter, lookEvery: lookEvery,
 	}
-	return &Client{temporal: t, cluster: o.Cluster, namespace: options.Namespace, data: data, lookEvery: lookEvery}, nil
+	if c.data == nil {
+		c.data, c.failures = plain, sdk.GetDefaultFailureConverter()
+	}
+	return c, nil
+}
+
+// Over reads through a connection that somebody else has, a worker: it lists runs. It decides nothing, as it knows no
+// installation, and closing it is the other's.
+func Over(t temporal.Client, namespace string) *Client {
+	return &Client{temporal: t, namespace: namespace, data: converter.GetDefaultDataConverter(), lookEvery: lookEvery}
 }
 
 // temporal merges Temporal's own profile with what overrides it.
@@ -124,6 +135,8 @@ func translate(err error, doing string) error {
 		return fault.Wrap(fault.NotFound, err, doing)
 	case errors.As(err, &exists):
 		return fault.Wrap(fault.Conflict, err, doing)
+	case errors.As(err, &denied) && denied.Reason != "":
+		return fault.New(fault.Unauthorized, "%s: Temporal refuses: %s", doing, denied.Reason)
 	case errors.As(err, &denied):
 		return fault.Wrap(fault.Unauthorized, err, doing)
 	case errors.As(err, &away), errors.As(err, &late), errors.Is(err, context.DeadlineExceeded):

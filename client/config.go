@@ -49,11 +49,17 @@ func tlsConfig(t config.TLS) (*tls.Config, error) {
 		}
 	}
 	if t.Cert != "" {
-		pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
-		if err != nil {
+		if _, err := tls.LoadX509KeyPair(t.Cert, t.Key); err != nil {
 			return nil, fault.Wrap(fault.Invalid, err, "reading spec.temporal.tls.cert and key")
 		}
-		c.Certificates = []tls.Certificate{pair}
+		// The files are read for each connection, so a renewed certificate needs no restart.
+		c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
+			if err != nil {
+				return nil, fault.Wrap(fault.Invalid, err, "reading spec.temporal.tls.cert and key again")
+			}
+			return &pair, nil
+		}
 	}
 	return c, nil
 }

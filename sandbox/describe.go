@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"text/template"
 
+	"fermata/sandbox/certificates"
 	"fermata/sandbox/estate"
 )
 
@@ -21,6 +22,7 @@ spec:
   temporal:
     address: {{ .Temporal }}
     namespace: {{ .Namespace }}
+    tls: {ca: {{ .TLS.Authority }}, cert: {{ .TLS.Certificate }}, key: {{ .TLS.Key }}}
   encryption:
     active: {{ .KeyID }}
     keys:
@@ -28,6 +30,9 @@ spec:
         secret: secret://file/payload-key
   decisions:
     allowedSigners: people/allowed_signers
+{{- if .Policy }}
+    policy: {{ .Policy }}
+{{- end }}
   secrets:
     file:
       folder: secrets
@@ -94,12 +99,22 @@ spec:
         jump: {{ .JumpWithKey }}
 `
 
-// describe writes the description of the installation that the sandbox is.
-func (s *Sandbox) describe(_ context.Context, _ *secretFiles) error {
+// describe writes the description of the installation that the sandbox is: for people, and for workers. They differ in the
+// certificate, as those on different machines would.
+func (s *Sandbox) describe(_ context.Context, _ *secretFiles) (err error) {
+	if s.Config, err = s.description("fermata.yaml", s.certificates.Operator); err != nil {
+		return err
+	}
+	s.WorkerConfig, err = s.description("fermata-worker.yaml", s.certificates.Worker)
+	return err
+}
+
+func (s *Sandbox) description(name string, certificate certificates.Pair) (string, error) {
 	jump := fmt.Sprintf("{address: %q, user: %s, hostKeys: [%q]", s.Estate.Bastion.Addr(), "worker", s.Estate.Bastion.HostKey())
 	var b bytes.Buffer
 	err := template.Must(template.New("installation").Parse(installation)).Execute(&b, map[string]any{
-		"Temporal": s.temporal, "Namespace": Namespace, "KeyID": KeyID,
+		"Policy":   map[bool]string{true: policyFile}[s.o.Policy != ""],
+		"Temporal": s.temporal, "TLS": certificate, "Namespace": Namespace, "KeyID": KeyID,
 		"VCenter": s.Estate.VCenter.URL(), "VCenterUser": estate.VCenterUser, "CAFile": s.Estate.VCenter.CAFile(),
 		"Jump": jump + "}", "JumpWithKey": jump + `, key: "secret://file/worker-key"}`,
 		"Edge": estate.EdgeAddress, "EdgeKeys": s.Estate.Edge.HostKeys(), "HostUser": estate.HostUser,
@@ -109,10 +124,11 @@ func (s *Sandbox) describe(_ context.Context, _ *secretFiles) error {
 		"Hooks": s.Estate.Hooks.URL(), "HooksCA": s.Estate.Hooks.CAFile(),
 	})
 	if err != nil {
-		return fmt.Errorf("describing the installation: %w", err)
+		return "", fmt.Errorf("describing the installation: %w", err)
 	}
-	if s.Config, err = filepath.Abs(s.folder("fermata.yaml")); err != nil {
-		return fmt.Errorf("describing the installation: %w", err)
+	path, err := filepath.Abs(s.folder(name))
+	if err != nil {
+		return "", fmt.Errorf("describing the installation: %w", err)
 	}
-	return replace(s.Config, b.Bytes())
+	return path, replace(path, b.Bytes())
 }

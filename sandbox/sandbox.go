@@ -12,7 +12,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,6 +20,8 @@ import (
 	"fermata/client"
 	"fermata/config"
 	"fermata/config/providers"
+	"fermata/encryption"
+	"fermata/sandbox/certificates"
 	"fermata/sandbox/embedded"
 	"fermata/sandbox/estate"
 	"fermata/sandbox/estate/faults"
@@ -36,7 +37,7 @@ const Namespace = "fermata"
 // Options describe a sandbox.
 type Options struct {
 	Folder        string // All of its state.
-	Temporal      string // host:port of a Temporal that somebody else runs; empty: start one.
+	Temporal      string // host:port of an embedded Temporal that another process runs on this folder; empty: start one.
 	TemporalPort  int    // On 127.0.0.1; 0: any free one. So are the other ports.
 	UIPort        int
 	VCenterPort   int
@@ -48,22 +49,26 @@ type Options struct {
 	Faults        map[string]*faults.Faults // By the names in estate.Systems.
 	WithoutWorker bool                      // Somebody else runs fermata-worker.
 	WithoutUI     bool
+	Policy        string // Text of the policy file, unless the folder has one; empty: none.
 	WorkerOptions []worker.Option
 	Log           *slog.Logger
 }
 
 // Sandbox is a running sandbox.
 type Sandbox struct {
-	o       Options
-	People  People
-	Config  string // Path of the installation's description, for fermata --config and fermata-worker --config.
-	Estate  *estate.Estate
-	ui      *embedded.UI
-	codec   *http.Server
-	worker  *worker.Worker
-	closers []func() error
+	o      Options
+	People People
+	// Config is the path of the installation's description, for fermata --config. WorkerConfig is the same with the
+	// certificate of a worker, for fermata-worker --config.
+	Config, WorkerConfig string
+	Estate               *estate.Estate
+	ui                   *embedded.UI
+	worker               *worker.Worker
+	closers              []func() error
 
-	temporal string // Frontend's host:port.
+	temporal     string // Frontend's host:port.
+	clearText    string // Page that lets a browser see payloads, with its token.
+	certificates certificates.Files
 }
 
 // Start starts everything, or nothing.
@@ -83,7 +88,7 @@ func Start(ctx context.Context, o Options) (s *Sandbox, err error) {
 	}
 	s.People = secrets.people
 	for _, start := range []func(context.Context, *secretFiles) error{
-		s.lock, s.checkPorts, s.startTemporal, s.startEstate, s.describe, s.startUI, s.startWorker,
+		s.lock, s.checkPorts, s.startTemporal, s.startEstate, s.govern, s.describe, s.startUI, s.startWorker,
 	} {
 		if err := start(ctx, secrets); err != nil {
 			return s, err
@@ -107,13 +112,16 @@ func (s *Sandbox) onClose(f func() error) { s.closers = append(s.closers, f) }
 func (s *Sandbox) folder(name string) string { return filepath.Join(s.o.Folder, name) }
 
 func (s *Sandbox) startTemporal(_ context.Context, _ *secretFiles) (err error) {
-	if s.o.Temporal != "" {
-		s.temporal = s.o.Temporal
-		return nil
-	}
 	folder := s.folder("temporal")
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return fmt.Errorf("making %s: %w", folder, err)
+	}
+	if s.certificates, err = embedded.Certificates(folder, Namespace); err != nil {
+		return err
+	}
+	if s.o.Temporal != "" {
+		s.temporal = s.o.Temporal
+		return nil
 	}
 	server, err := embedded.Start(embedded.Options{Folder: folder, Port: s.o.TemporalPort, Namespace: Namespace, Retention: Retention})
 	if err != nil {
@@ -152,16 +160,17 @@ func (s *Sandbox) startUI(ctx context.Context, _ *secretFiles) (err error) {
 		return err
 	}
 	s.ui, err = embedded.StartUI(ctx, embedded.UIOptions{
-		Port: s.o.UIPort, Temporal: s.temporal, Namespace: Namespace,
+		Port: s.o.UIPort, Temporal: s.temporal, TLS: s.certificates.UI, Namespace: Namespace,
 		Listen: func(origin string) (string, error) {
 			l, err := net.Listen("tcp", "127.0.0.1:0")
 			if err != nil {
 				return "", fmt.Errorf("opening the codec endpoint: %w", err)
 			}
-			s.codec = &http.Server{Handler: options.Keys.Handler(origin), ReadHeaderTimeout: 10 * time.Second}
-			go func() { _ = s.codec.Serve(l) }()
-			s.onClose(s.codec.Close)
-			return "http://" + l.Addr().String(), nil
+			base := "http://" + l.Addr().String() + encryption.EndpointPath
+			if err := s.serveCodec(l, options.Keys, origin, base); err != nil {
+				return "", errors.Join(err, l.Close())
+			}
+			return base, nil
 		},
 	})
 	if err != nil {
@@ -171,11 +180,30 @@ func (s *Sandbox) startUI(ctx context.Context, _ *secretFiles) (err error) {
 	return nil
 }
 
+// serveCodec serves the endpoint for who opens its page by the address that only this start has.
+func (s *Sandbox) serveCodec(l net.Listener, keys *encryption.Keyring, origin, base string) error {
+	token, err := randomText()
+	if err != nil {
+		return fmt.Errorf("making a token for the codec endpoint: %w", err)
+	}
+	handler, err := encryption.Endpoint{
+		Keys: keys, Token: token, Origins: []string{origin}, Home: origin + runsPage, Link: true,
+	}.Handler()
+	if err != nil {
+		return err
+	}
+	s.clearText = base + "/enter?token=" + token
+	server := encryption.Server(handler)
+	go func() { _ = server.Serve(l) }()
+	s.onClose(server.Close)
+	return nil
+}
+
 func (s *Sandbox) startWorker(ctx context.Context, _ *secretFiles) error {
 	if s.o.WithoutWorker {
 		return nil
 	}
-	cfg, err := config.Load(s.Config)
+	cfg, err := config.Load(s.WorkerConfig)
 	if err != nil {
 		return err
 	}
@@ -197,6 +225,7 @@ func (s *Sandbox) Describe(w io.Writer) {
 	line("Temporal", s.temporal+", namespace "+Namespace)
 	if s.ui != nil {
 		line("web UI", s.uiAddress())
+		line("", "to see payloads in it, begin once at "+s.clearText)
 	}
 	line("vCenter", s.Estate.VCenter.URL()+" (user "+estate.VCenterUser+")")
 	line("tickets", s.Estate.Tickets.URL())
@@ -205,7 +234,7 @@ func (s *Sandbox) Describe(w io.Writer) {
 	line("bastion", s.Estate.Bastion.Addr()+" (ssh, to edge-01, lb-01 and the guests)")
 	line("service", s.Estate.ServiceURL()+" (the load balancer's frontend)")
 	if s.worker == nil {
-		line("worker", "none: start fermata-worker --config "+s.Config)
+		line("worker", "none: start fermata-worker --config "+s.WorkerConfig)
 		return
 	}
 	for _, q := range s.worker.Queues() {
@@ -213,8 +242,22 @@ func (s *Sandbox) Describe(w io.Writer) {
 	}
 }
 
+// Activities names the activity types that the worker serves, by task queue; nil without a worker.
+func (s *Sandbox) Activities() map[string][]string {
+	if s.worker == nil {
+		return nil
+	}
+	return s.worker.Activities()
+}
+
 // uiAddress is the page with the list of runs.
-func (s *Sandbox) uiAddress() string { return s.ui.URL() + "/namespaces/" + Namespace + "/workflows" }
+func (s *Sandbox) uiAddress() string { return s.ui.URL() + runsPage }
+
+const runsPage = "/namespaces/" + Namespace + "/workflows"
+
+// ClearTextURL is the page that a browser opens once to see payloads in Temporal's UI; empty without one. Whoever has the
+// address can open all payloads, until the sandbox ends.
+func (s *Sandbox) ClearTextURL() string { return s.clearText }
 
 // UIURL is where a browser finds Temporal's UI; empty without one.
 func (s *Sandbox) UIURL() string {

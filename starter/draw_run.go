@@ -20,6 +20,7 @@ func (s screen) lines(p wire.Progress, now time.Time, notes ...string) []string 
 	if p.Ticket != "" {
 		out = append(out, "  ticket "+line(p.Ticket))
 	}
+	out = append(out, s.governed(p)...)
 	out = append(out, notes...)
 	for _, step := range p.Steps {
 		out = append(out, s.step(p, step, now)...)
@@ -82,7 +83,10 @@ func (s screen) step(p wire.Progress, step wire.Step, now time.Time) []string {
 	if step.Tries > 1 {
 		text += "  " + times(step.Tries-1)
 	}
-	if step.Doing != "" {
+	switch {
+	case step.NoWorker != "":
+		text += "  " + s.paint(red, "no worker for "+line(step.NoWorker))
+	case step.Doing != "":
 		text += "  " + line(step.Doing)
 	}
 	out := []string{strings.TrimRight(text, " ")}

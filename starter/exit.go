@@ -108,7 +108,7 @@ var kinds = []struct {
 	{fault.Invalid, exitInvalid, "correct the spec or the configuration, then try again"},
 	{fault.NotFound, exitNotFound, "`fermata list` and `fermata history` show what there is"},
 	{fault.Conflict, exitConflict, ""},
-	{fault.Unauthorized, exitUnauthorized, "sign with the key that allowed_signers gives you (--key, --as); `fermata doctor` looks at it"},
+	{fault.Unauthorized, exitUnauthorized, "sign with the key that allowed_signers gives you (--key, --as); `fermata doctor` looks at it. Where Temporal refuses, its file of roles says what your certificate may do"},
 	{fault.Throttled, exitUnavailable, "wait a little, then try again"},
 	{fault.Unavailable, exitUnavailable, "`fermata doctor` tells what cannot be reached; runs that were started go on when it is back"},
 }

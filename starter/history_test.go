@@ -24,8 +24,8 @@ import (
 	"fermata/wire"
 )
 
-// example reads what client/story keeps: real signatures by people whose keys are gone.
-func example(t *testing.T, name string, into any) []byte {
+// evidence reads what client/story keeps: real signatures by people whose keys are gone.
+func evidence(t *testing.T, name string, into any) []byte {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("..", "client", "story", "testdata", name))
 	require.NoError(t, err)
@@ -39,11 +39,11 @@ func example(t *testing.T, name string, into any) []byte {
 func auditor(t *testing.T, name string) *desk {
 	t.Helper()
 	d := newDesk(t)
-	d.write(t, "allowed_signers", string(example(t, "allowed_signers", nil)))
-	d.write(t, "policy.yaml", string(example(t, "policy.yaml", nil)))
+	d.write(t, "allowed_signers", string(evidence(t, "allowed_signers", nil)))
+	d.write(t, "policy.yaml", string(evidence(t, "policy.yaml", nil)))
 	d.err = fault.New(fault.NotFound, "no such run")
 	var e record.Entry
-	example(t, name, &e)
+	evidence(t, name, &e)
 	var compact bytes.Buffer
 	require.NoError(t, json.Compact(&compact, e.Record))
 	e.Record = compact.Bytes()
@@ -66,9 +66,9 @@ func (d *desk) forge(t *testing.T, change func(r *record.Record)) {
 func TestHistoryAtEightyColumns(t *testing.T) {
 	t.Parallel()
 	d := auditor(t, "undone.json")
-	rules, err := decision.ParseRules("policy.yaml", example(t, "policy.yaml", nil))
+	rules, err := decision.ParseRules("policy.yaml", evidence(t, "policy.yaml", nil))
 	require.NoError(t, err)
-	allowed, err := decision.ParseAllowedSigners(bytes.NewReader(example(t, "allowed_signers", nil)))
+	allowed, err := decision.ParseAllowedSigners(bytes.NewReader(evidence(t, "allowed_signers", nil)))
 	require.NoError(t, err)
 	told, err := story.Tell(&d.records.Entries[0], nil, story.Judge{Cluster: "lab", Namespace: "fermata", Signers: allowed, Rules: rules})
 	require.NoError(t, err)
@@ -85,7 +85,7 @@ func TestHistoryOfARunThatGoesOn(t *testing.T) {
 	d := auditor(t, "done.json")
 	d.records, d.err = wire.RecordsOutput{}, nil
 	d.progress = wire.Progress{}
-	example(t, "open.json", &d.progress)
+	evidence(t, "open.json", &d.progress)
 	out, errors, code := d.run(t, "history", "web-01")
 	require.Equal(t, exitOK, code, errors)
 	require.Contains(t, out, "told by the run itself: it goes on, and has no record yet")
@@ -97,7 +97,7 @@ func TestHistoryOfAServerTellsAllItsRuns(t *testing.T) {
 	d := auditor(t, "done.json")
 	d.err = nil
 	d.progress = wire.Progress{}
-	example(t, "open.json", &d.progress)
+	evidence(t, "open.json", &d.progress)
 	d.progress.Run = "01JNFA0000000000000000000Z"
 	out, errors, code := d.run(t, "history", "web-01", "-o", "json")
 	require.Equal(t, exitUnverified, code, "the decisions of another run are none of this one: %s", errors)
@@ -185,7 +185,7 @@ func TestWhatIsNotFoundAgainHasItsExitCode(t *testing.T) {
 func TestARevokedKeyIsToldApart(t *testing.T) {
 	t.Parallel()
 	d := auditor(t, "done.json")
-	d.write(t, "revoked", string(example(t, "bob.pub", nil)))
+	d.write(t, "revoked", string(evidence(t, "bob.pub", nil)))
 	d.write(t, "fermata.yaml", strings.Replace(installation, "policy: policy.yaml", "policy: policy.yaml, revoked: revoked", 1))
 	out, _, code := d.run(t, "history", "web-01")
 	require.Equal(t, exitUnverified, code)
@@ -304,7 +304,7 @@ func TestThePageIsCheckedAsItSays(t *testing.T) {
 	require.Equal(t, []string{r.PlanHash, document, d.records.Entries[0].Hash}, hashes)
 
 	d.records, d.err, d.progress = wire.RecordsOutput{}, nil, wire.Progress{}
-	example(t, "open.json", &d.progress)
+	evidence(t, "open.json", &d.progress)
 	page, _, _ = d.run(t, "history", "web-01", "--html", "-")
 	require.Contains(t, page, "There is none yet: the run has not ended.")
 	text := regexp.MustCompile(`(?s)<pre>(base64 -d &lt;&lt;[^<]*sha256sum.*?)</pre>`).FindStringSubmatch(page)

@@ -120,6 +120,9 @@ type Step struct {
 	// Attempt and Doing are of the activity in flight; the client fills them in from Temporal.
 	Attempt int    `json:"attempt,omitempty"`
 	Doing   string `json:"doing,omitempty"`
+	// NoWorker is the queue that the activity waits at while nobody polls it: "compute", "compute@berlin". The client fills
+	// it in.
+	NoWorker string `json:"no_worker,omitempty"`
 }
 
 // Try is a try of a step that did not do it.
@@ -181,6 +184,7 @@ type Progress struct {
 	Stopped    *Stopped        `json:"stopped,omitempty"` // No step begins: automation is stopped.
 	Waits      string          `json:"waits,omitempty"`   // Why the guard has given no permit yet.
 	Policy     *Governed       `json:"policy,omitempty"`
+	Facts      *decision.Facts `json:"facts,omitempty"`   // What the policy's rules look at; nil without a policy file.
 	Notices    []*NoticeState  `json:"notices,omitempty"` // Who was told, and what came of it.
 	Record     string          `json:"record,omitempty"`
 	LeftBehind []string        `json:"left_behind,omitempty"`

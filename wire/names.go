@@ -56,6 +56,12 @@ var (
 // ServerWorkflowID is the id of whatever changes a server: it is the lock on that server.
 func ServerWorkflowID(name string) string { return "server/" + name }
 
+// InnerWorkflows are the types of what only runs start, as children of theirs. InnerPrefixes begin their ids.
+func InnerWorkflows() []string { return []string{HoldReservation, SendNotice} }
+
+// InnerPrefixes begin the ids of what only runs start.
+func InnerPrefixes() []string { return []string{"address/", "notice/"} }
+
 // AddressReservationID is the id of what reserves an address (without prefix length) at a site: it is the lock on it.
 func AddressReservationID(site, address string) string {
 	if site == "" {
@@ -64,9 +70,12 @@ func AddressReservationID(site, address string) string {
 	return "address/" + site + "/" + address
 }
 
+// InquiryPrefix begins the ids of short runs that only read.
+const InquiryPrefix = "inquiry/"
+
 // InquiryWorkflowID is the id of a short run that only reads.
 func InquiryWorkflowID(what, unique string) string {
-	return "inquiry/" + strings.Trim(what, "/") + "/" + unique
+	return InquiryPrefix + strings.Trim(what, "/") + "/" + unique
 }
 
 // GuardWorkflowID is the id of the one guard of an installation.

@@ -84,22 +84,31 @@ func Keyring(ctx context.Context, cfg *config.Installation, secrets secret.Resol
 	var active encryption.Key
 	var older []encryption.Key
 	for _, k := range cfg.Encryption.Keys {
-		value, err := secrets.Resolve(ctx, k.Secret)
+		key, err := Key(ctx, k, secrets)
 		if err != nil {
-			return nil, fmt.Errorf("reading encryption key %q: %w", k.ID, err)
+			return nil, err
 		}
-		key, err := encryption.ParseKey(value.Text())
-		if err != nil {
-			return nil, fmt.Errorf("reading encryption key %q: %w", k.ID, err)
-		}
-		switch {
-		case key.ID != k.ID:
-			return nil, fmt.Errorf("reading encryption key %q: the secret holds key %q", k.ID, key.ID)
-		case k.ID == cfg.Encryption.Active:
+		if k.ID == cfg.Encryption.Active {
 			active = key
-		default:
-			older = append(older, key)
+			continue
 		}
+		older = append(older, key)
 	}
 	return encryption.NewKeyring(active, older...)
+}
+
+// Key reads one key. The secret must hold the key of that id.
+func Key(ctx context.Context, k config.Key, secrets secret.Resolver) (encryption.Key, error) {
+	value, err := secrets.Resolve(ctx, k.Secret)
+	if err != nil {
+		return encryption.Key{}, fmt.Errorf("reading encryption key %q: %w", k.ID, err)
+	}
+	key, err := encryption.ParseKey(value.Text())
+	if err != nil {
+		return encryption.Key{}, fmt.Errorf("reading encryption key %q: %w", k.ID, err)
+	}
+	if key.ID != k.ID {
+		return encryption.Key{}, fmt.Errorf("reading encryption key %q: the secret holds key %q", k.ID, key.ID)
+	}
+	return key, nil
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/temporalio/ui-server/v2/server"
 	"github.com/temporalio/ui-server/v2/server/config"
 	"github.com/temporalio/ui-server/v2/server/server_options"
+
+	"fermata/sandbox/certificates"
 )
 
 // UI is Temporal's web UI in this process.
@@ -22,6 +24,7 @@ type UI struct {
 type UIOptions struct {
 	Port      int    // On 127.0.0.1; 0: any free one.
 	Temporal  string // Frontend's host:port.
+	TLS       certificates.Pair
 	Namespace string
 	Codec     string // URL of the endpoint that opens payloads; empty: they stay sealed.
 	// Listen is called with the origin that the UI will have, before it starts: the codec endpoint must allow it.
@@ -45,9 +48,9 @@ func StartUI(ctx context.Context, o UIOptions) (*UI, error) {
 		}
 	}
 	ui := &UI{url: origin, server: server.NewServer(server_options.WithConfigProvider(&config.Config{
-		Host: host, Port: port, EnableUI: true, TemporalGRPCAddress: o.Temporal, DefaultNamespace: o.Namespace,
+		Host: host, Port: port, EnableUI: true, TemporalGRPCAddress: o.Temporal, TLS: clientTLS(o.TLS), DefaultNamespace: o.Namespace,
 		CORS:             config.CORS{CookieInsecure: true},
-		Codec:            config.Codec{Endpoint: o.Codec},
+		Codec:            config.Codec{Endpoint: o.Codec, IncludeCredentials: true}, // Its cookie: without a login of its own the UI has no token to pass.
 		DisableNewsFetch: true, HideLogs: true,
 		// Runs are steered by signed commands; what the UI could do by itself is switched off.
 		WorkflowTerminateDisabled: true, WorkflowResetDisabled: true, WorkflowSignalDisabled: true,

@@ -123,6 +123,8 @@ func forbidden(p, i string) string {
 	switch {
 	case under(i, "fermata/sandbox") && !sandboxed, under(i, "fermata/testsuite") && !under(p, "fermata/testsuite"):
 		return "nobody but the sandbox and tests"
+	case under(i, "fermata/access") && !sandboxed && !under(p, "fermata/access") && p != "fermata/cmd/fermata-temporal":
+		return "what a certificate may do is the business of Temporal's frontend alone"
 	case under(p, "fermata/workflows"):
 		return forbiddenToWorkflows(i)
 	case under(p, "fermata/activities"):
@@ -172,6 +174,8 @@ var farOff = []struct{ room, never string }{
 	{"fermata/cmd/fermata", "fermata/sandbox"},
 	{"fermata/cmd/fermata-worker", "go.temporal.io/server"},
 	{"fermata/cmd/fermata-worker", "fermata/sandbox"},
+	{"fermata/cmd/fermata-temporal", "fermata/sandbox"},
+	{"fermata/cmd/fermata-temporal", "fermata/worker"},
 	{"fermata/decision", "go.temporal.io/sdk"},
 	{"fermata/spec", "go.temporal.io"},
 }
@@ -214,6 +218,7 @@ func TestTheRulesRefuse(t *testing.T) {
 		{"fermata/integrations/haproxy", "go.temporal.io/sdk/activity"},
 		{"fermata/starter", "fermata/sandbox"},
 		{"fermata/spec", "fermata/wire"},
+		{"fermata/worker", "fermata/access"},
 	} {
 		require.NotEmpty(t, forbidden(x[0], x[1]), "%s -> %s", x[0], x[1])
 	}

@@ -50,8 +50,9 @@ func profiles(t *testing.T, h *hall) {
 	require.True(t, found)
 	address, rest, found := strings.Cut(rest, "\n    namespace: fermata\n")
 	require.True(t, found)
-	toml := "[profile.lab]\naddress = %A\nnamespace = \"fermata\"\n[profile.away]\naddress = \"127.0.0.1:1\"\n[profile.nowhere]\naddress = %A\nnamespace = \"nowhere\"\n"
-	toml = strings.ReplaceAll(toml, "%A", `"`+address+`"`)
+	toml := "[profile.lab]\naddress = %A\nnamespace = \"fermata\"\n[profile.away]\naddress = \"127.0.0.1:1\"\n[profile.nowhere]\naddress = %A\nnamespace = \"nowhere\"\n" + certificates("nowhere", "admin") +
+		"[profile.foreign]\naddress = %A\nnamespace = \"nowhere\"\n" + certificates("foreign", "operator")
+	toml = strings.NewReplacer("%A", `"`+address+`"`, "%T", filepath.Join(h.folder, "temporal", "tls")).Replace(toml)
 	require.NoError(t, os.WriteFile(filepath.Join(h.folder, "temporal.toml"), []byte(toml), 0o600))
 	config := filepath.Join(h.folder, "profile.yaml")
 	require.NoError(t, os.WriteFile(config, []byte(before+"    profile: lab\n    configFile: temporal.toml\n"+rest), 0o600))
@@ -66,6 +67,7 @@ func profiles(t *testing.T, h *hall) {
 	}{
 		"away":    {7, "connecting to Temporal at 127.0.0.1:1"},
 		"nowhere": {2, `Temporal has no namespace "nowhere"`},
+		"foreign": {8, `none in "nowhere"`},
 		"unknown": {2, "unable to find profile unknown"},
 	} {
 		a := typed(t, "--config", config, "--profile", profile, "list")
@@ -73,4 +75,9 @@ func profiles(t *testing.T, h *hall) {
 		require.Contains(t, a.err, x.says)
 		require.Contains(t, a.err, "What to do:")
 	}
+}
+
+// certificates is the TLS of a profile: the sandbox's certificate of that name; %T is their folder.
+func certificates(profile, name string) string {
+	return "[profile." + profile + ".tls]\nclient_cert_path = \"%T/" + name + ".pem\"\nclient_key_path = \"%T/" + name + ".key\"\nserver_ca_cert_path = \"%T/frontend-ca.pem\"\n"
 }

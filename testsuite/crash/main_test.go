@@ -60,7 +60,7 @@ func play(role string) int {
 	case roleTemporal:
 		return serveTemporal(ctx, data)
 	case roleWorker:
-		args := []string{"fermata-worker", "--config", filepath.Join(data, "fermata.yaml")}
+		args := []string{"fermata-worker", "--config", filepath.Join(data, "fermata-worker.yaml")}
 		return worker.Main(ctx, args, os.Stdout, os.Stderr, worker.WithInterceptor(newKiller()))
 	case roleSandbox:
 		return starter.ExitCode(os.Stderr, sandbox.Command().RunContext(ctx, append([]string{"fermata-sandbox"}, os.Args[1:]...)))

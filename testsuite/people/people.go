@@ -30,10 +30,20 @@ type Pair struct {
 
 // Dial connects to the Temporal of the installation that the file describes.
 func Dial(ctx context.Context, file string) (*client.Client, error) {
+	return dial(ctx, file, func(*config.TLS) {})
+}
+
+// DialAs is Dial with another certificate than the file's, such as that of an admin.
+func DialAs(ctx context.Context, file, certificate, key string) (*client.Client, error) {
+	return dial(ctx, file, func(t *config.TLS) { t.Cert, t.Key = certificate, key })
+}
+
+func dial(ctx context.Context, file string, change func(*config.TLS)) (*client.Client, error) {
 	cfg, err := config.Load(file)
 	if err != nil {
 		return nil, err
 	}
+	change(&cfg.Temporal.TLS)
 	options, err := client.FromConfig(ctx, cfg, providers.Keys, nil)
 	if err != nil {
 		return nil, err

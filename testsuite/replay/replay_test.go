@@ -1,20 +1,26 @@
 package replay
 
 import (
+	"log/slog"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	commonpb "go.temporal.io/api/common/v1"
 	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/api/proxy"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/interceptor"
 
 	"fermata/encryption"
 	fermata "fermata/worker"
+	"fermata/worker/observe"
 )
 
 // Recorded is how many histories there are at least. It only ever grows: a history is never removed.
-const recorded = 31
+const recorded = 35
 
 const folder = "histories"
 
@@ -49,6 +55,27 @@ func TestReplay(t *testing.T) {
 			require.NoError(t, Replay(h, keys(t)), "this build cannot go on with a run of an older one: use workflow.GetVersion; never record the history anew")
 		})
 	}
+}
+
+// Whoever watches a run sends headers along with its activities, and adds no command: a run goes on with a worker that is
+// watched otherwise than the one that began it.
+func TestReplayDoesNotDependOnWhoWatches(t *testing.T) {
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+	t.Setenv("OTEL_TRACES_SAMPLER", "always_off")
+	silent := slog.New(slog.DiscardHandler)
+	traces, err := observe.NewTraces(t.Context(), "", silent)
+	require.NoError(t, err)
+	require.NotNil(t, traces)
+	watching := append([]interceptor.WorkerInterceptor{observe.Lines(silent)}, traces.Interceptors()...)
+	for _, file := range files(t) {
+		h, err := Load(file)
+		require.NoError(t, err)
+		require.NoError(t, replay(h, keys(t), watching...), file)
+		begun := h.GetEvents()[0].GetWorkflowExecutionStartedEventAttributes()
+		begun.Header = &commonpb.Header{Fields: map[string]*commonpb.Payload{"_tracer-data": {Data: []byte("no span")}}}
+		require.NoError(t, replay(h, keys(t), watching...), "%s with a header that cannot be read", file)
+	}
+	require.NoError(t, traces.Close(t.Context()))
 }
 
 func TestHistoriesAreComplete(t *testing.T) {
@@ -102,6 +129,29 @@ func TestAnotherKeyOpensNothing(t *testing.T) {
 	other, err := encryption.NewKeyring(key)
 	require.NoError(t, err)
 	require.Error(t, Replay(load(t, "provision-done"), other))
+}
+
+// A history of a namespace, sealed with a key that binds, replays though the replayer knows no namespace.
+func TestABoundHistoryReplays(t *testing.T) {
+	t.Parallel()
+	key, err := encryption.GenerateKey("bound")
+	require.NoError(t, err)
+	bound, err := encryption.NewKeyring(key)
+	require.NoError(t, err)
+	h := load(t, "provision-done")
+	of := converter.WorkflowSerializationContext{Namespace: "fermata", WorkflowID: h.GetEvents()[0].GetWorkflowExecutionStartedEventAttributes().GetWorkflowId()}
+	sealing := bound.Codec().(converter.PayloadCodecWithSerializationContext).WithSerializationContext(of)
+	require.NoError(t, proxy.VisitPayloads(t.Context(), h, proxy.VisitPayloadsOptions{
+		SkipSearchAttributes: true,
+		Visitor: func(_ *proxy.VisitPayloadsContext, was []*commonpb.Payload) ([]*commonpb.Payload, error) {
+			opened, err := keys(t).Codec().Decode(was)
+			if err != nil {
+				return nil, err
+			}
+			return sealing.Encode(opened)
+		},
+	}))
+	require.NoError(t, Replay(h, bound))
 }
 
 // The replay belongs to the quick tests: neither it nor what it tests links the Temporal server.

@@ -3,8 +3,10 @@ package scenarios
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -33,10 +35,12 @@ import (
 // coalmine is a sandbox with planted secrets, one in each provider, and a worker that can resolve them.
 type coalmine struct {
 	*bench
-	config  string // Of the installation with all providers.
+	config  string // Of the installation with all providers, with the certificate of a worker.
+	people  string // The same with that of people.
 	secrets map[string]string
 	log     *lockedBuffer // Of the worker and the systems.
 	safe    *safe
+	shown   string // Where the worker shows metrics and readiness.
 }
 
 // targets are the files of a guest that hold a secret because the spec says so, and where else one may stand: by the end
@@ -60,9 +64,10 @@ func dig(t *testing.T) *coalmine {
 	c.plant(t)
 	cfg, err := config.Load(c.config)
 	require.NoError(t, err)
-	w, err := worker.New(worker.Config{Installation: cfg, Log: log})
+	w, err := worker.New(worker.Config{Installation: cfg, Log: log, Listen: "127.0.0.1:0"})
 	require.NoError(t, err)
 	require.NoError(t, w.Start(t.Context()))
+	c.shown = w.Observed()
 	t.Cleanup(func() { require.NoError(t, w.Stop()) })
 	return c
 }
@@ -91,12 +96,15 @@ func (c *coalmine) plant(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, w.Close())
 	write("secrets.age", sealed.String())
-	text, err := os.ReadFile(c.Config)
-	require.NoError(t, err)
 	const file = "    file:\n      folder: secrets\n"
-	require.Contains(t, string(text), file)
-	write("canary.yaml", strings.Replace(string(text), file, file+"    env: {prefix: FERMATA_COALMINE_}\n    age: {file: secrets.age, identity: identity.txt}\n"+c.plantOutside(t, write), 1))
-	c.config = filepath.Join(c.Folder, "canary.yaml")
+	outside := c.plantOutside(t, write)
+	for name, from := range map[string]string{"canary.yaml": c.WorkerConfig, "people.yaml": c.Config} {
+		text, err := os.ReadFile(from)
+		require.NoError(t, err)
+		require.Contains(t, string(text), file)
+		write(name, strings.Replace(string(text), file, file+"    env: {prefix: FERMATA_COALMINE_}\n    age: {file: secrets.age, identity: identity.txt}\n"+outside, 1))
+	}
+	c.config, c.people = filepath.Join(c.Folder, "canary.yaml"), filepath.Join(c.Folder, "people.yaml")
 }
 
 // Secrets are planted through every provider and carried to a guest by one run that ends well and one that fails. They
@@ -151,6 +159,9 @@ func (c *coalmine) fail(t *testing.T) client.Started {
 func (c *coalmine) everywhere(t *testing.T) places {
 	t.Helper()
 	p := places{"log of the worker and the systems": c.log.Bytes()}
+	for _, page := range []string{"metrics", "readyz", "healthz"} {
+		p["worker: "+page] = c.show(t, page)
+	}
 	p.files(t, c.Folder)
 	p.systems(t, c.bench)
 	cfg, err := config.Load(c.config)
@@ -174,6 +185,18 @@ func (c *coalmine) everywhere(t *testing.T) places {
 	return p
 }
 
+// show is what the worker shows to whoever reaches it.
+func (c *coalmine) show(t *testing.T, page string) []byte {
+	t.Helper()
+	response, err := http.Get("http://" + c.shown + "/" + page)
+	require.NoError(t, err)
+	defer func() { _ = response.Body.Close() }()
+	data, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	require.NotEmpty(t, data)
+	return data
+}
+
 // written is the spec with the secrets, in a file and for another server.
 func (c *coalmine) written(t *testing.T) string {
 	t.Helper()
@@ -191,7 +214,7 @@ func (c *coalmine) type_(t *testing.T, args ...string) []byte {
 	var terminal bytes.Buffer
 	app := starter.New()
 	app.Writer, app.ErrWriter = &terminal, &terminal
-	words := append([]string{"fermata", "--verbose", "--config", c.config, "--key", c.People.RequesterKey}, args...)
+	words := append([]string{"fermata", "--verbose", "--config", c.people, "--key", c.People.RequesterKey}, args...)
 	starter.ExitCode(&terminal, app.RunContext(t.Context(), starter.Arrange(app, words)))
 	require.NotEmpty(t, terminal.Bytes(), "%v", args)
 	return terminal.Bytes()

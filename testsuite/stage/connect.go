@@ -8,7 +8,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"fermata/client"
 	"fermata/sandbox"
+	"fermata/sandbox/embedded"
 	"fermata/testsuite/people"
 )
 
@@ -22,6 +24,17 @@ func Connect(t *testing.T, folder string) *Stage {
 		RequesterKey: filepath.Join(folder, "people", "requester"), ApproverKey: filepath.Join(folder, "people", "approver"),
 	})
 	return s
+}
+
+// Admin is a client with the certificate of Temporal's admin, for what people's may not.
+func (s *Stage) Admin(t *testing.T) *client.Client {
+	t.Helper()
+	files, err := embedded.Certificates(filepath.Join(s.Folder, "temporal"), sandbox.Namespace)
+	require.NoError(t, err)
+	c, err := people.DialAs(t.Context(), filepath.Join(s.Folder, "fermata.yaml"), files.Admin.Certificate, files.Admin.Key)
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	return c
 }
 
 // connect waits for Temporal, which may just be starting in a process of its own.

@@ -14,6 +14,7 @@ import (
 
 	"fermata/activities/authority"
 	"fermata/activities/fault"
+	"fermata/activities/operation"
 	"fermata/decision"
 	"fermata/wire"
 )
@@ -60,6 +61,9 @@ func Guard(ctx workflow.Context, in wire.GuardInput) error {
 func within(ctx workflow.Context, in wire.GuardInput, l limits) error {
 	g := &guard{in: in, limits: l, mutex: workflow.NewMutex(ctx)}
 	if len(in.Carried) > 0 {
+		if err := operation.MustContinue(ctx); err != nil {
+			return err
+		}
 		if err := json.Unmarshal(in.Carried, &g.state); err != nil {
 			return fmt.Errorf("reading the carried state: %w", err)
 		}
@@ -175,8 +179,8 @@ func (g *guard) open(ctx workflow.Context) error {
 		return fmt.Errorf("hashing what is shown: %w", err)
 	}
 	opened, err := authority.OpenGate(ctx, authority.OpenGateInput{Gate: wire.GateAutomation})
-	for err != nil {
-		if stopped := workflow.Sleep(ctx, time.Minute); stopped != nil {
+	for pause := time.Minute; err != nil; pause = min(2*pause, 10*time.Minute) {
+		if stopped := workflow.Sleep(ctx, pause); stopped != nil {
 			return stopped
 		}
 		opened, err = authority.OpenGate(ctx, authority.OpenGateInput{Gate: wire.GateAutomation})

@@ -84,6 +84,9 @@ func (f *Frame) LeftBehind() []string { return f.state.Left }
 
 func (f *Frame) setup(ctx workflow.Context) error {
 	if len(f.in.Carried) > 0 {
+		if err := operation.MustContinue(ctx); err != nil {
+			return err
+		}
 		if err := json.Unmarshal(f.in.Carried, &f.state); err != nil {
 			return temporal.NewNonRetryableApplicationError("reading the carried state", string(fault.Invalid), err)
 		}

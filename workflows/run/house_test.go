@@ -215,6 +215,8 @@ func (h *house) carry(t *testing.T, l Limits, steps []string, prepare func(n int
 		x := h.execution(l, steps)
 		if n == 1 {
 			in.Start = x.sign(t, alice, alice, decision.Envelope{Gate: decision.StartGate, Nonce: decision.NewNonce(), Command: decision.Start, Hash: hash})
+		} else {
+			x.SetContinuedExecutionRunID("the one before")
 		}
 		prepare(n, x)
 		x.ExecuteWorkflow(plain, in)

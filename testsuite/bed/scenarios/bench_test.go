@@ -14,12 +14,16 @@ import (
 
 	"fermata/sandbox/embedded"
 	"fermata/spec"
+	"fermata/testsuite/bed/guests"
 	"fermata/testsuite/bed/host"
+	"fermata/testsuite/bed/requesttracker"
 	"fermata/testsuite/bed/temporal"
 	"fermata/testsuite/people"
 )
 
-func TestMain(m *testing.M) { os.Exit(host.Main(m)) }
+func TestMain(m *testing.M) {
+	os.Exit(host.Main(m, host.Installed(packages()), guests.Prepare, requesttracker.Prepare(initialData)))
+}
 
 // bench is an installation with two workers, which are processes of their own.
 type bench struct {
@@ -36,6 +40,7 @@ func setup(t *testing.T) *bench {
 	server, err := embedded.Start(embedded.Options{Folder: t.TempDir(), Namespace: namespace, Retention: 30 * 24 * time.Hour})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, server.Stop()) })
+	i.certificates = server.Certificates()
 	i.describe(t, server.Address(), b.estate)
 	program := i.path("fermata-worker")
 	require.NoError(t, temporal.Build(t.Context(), program, "fermata/cmd/fermata-worker"))
@@ -54,7 +59,7 @@ func (b *bench) startWorker(t *testing.T, program string, number int) {
 	defer cancel()
 	log := b.path(fmt.Sprintf("worker-%d.log", number))
 	worker, err := host.Start(ctx, host.Daemon{
-		Name: filepath.Base(log), Args: []string{program, "--config", b.config}, Log: log, Grace: 30 * time.Second,
+		Name: filepath.Base(log), Args: []string{program, "--config", b.workerConfig}, Log: log, Grace: 30 * time.Second,
 		Ready: func(context.Context) error {
 			if said, err := os.ReadFile(log); err != nil || !strings.Contains(string(said), "queue  fermata.record") {
 				return errors.Join(err, errors.New("it does not poll yet"))

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fermata/encryption"
+	"fermata/sandbox/certificates"
 	"fermata/testsuite/bed/edge"
 	"fermata/testsuite/bed/host"
 	"fermata/testsuite/bed/machine"
@@ -27,7 +28,7 @@ const description = `apiVersion: fermata/v1
 kind: Installation
 metadata: {name: bed}
 spec:
-  temporal: {address: "{{ .Temporal }}", namespace: ` + namespace + `}
+  temporal: {address: "{{ .Temporal }}", namespace: ` + namespace + `, tls: {ca: "{{ .TLS.Authority }}", cert: "{{ .TLS.Certificate }}", key: "{{ .TLS.Key }}"}}
   encryption: {active: bed-1, keys: [{id: bed-1, secret: "secret://file/payload-key"}]}
   decisions: {allowedSigners: allowed_signers}
   secrets: {file: {folder: secrets}}
@@ -63,7 +64,10 @@ spec:
 // installation is a folder as a worker's machine has it: description, secrets, who may sign, records.
 type installation struct {
 	people.Pair
-	folder, config string
+	folder       string
+	config       string // For people.
+	workerConfig string // The same with the certificate of a worker.
+	certificates certificates.Files
 }
 
 // prepare makes the folder with its secrets, and returns the worker's public key.
@@ -92,15 +96,23 @@ func (i *installation) describe(t *testing.T, temporal string, e *estate) {
 	token, err := e.tracker.Token("fermata")
 	require.NoError(t, err)
 	i.keep(t, "tickets-token", token)
-	var b bytes.Buffer
-	require.NoError(t, template.Must(template.New("").Parse(description)).Execute(&b, map[string]any{
+	settings := map[string]any{
 		"Temporal": temporal, "VCenter": "https://" + e.cable.Address() + "/sdk", "CAFile": e.vcenter.CAFile(),
 		"Edge": e.edge.SSH(), "EdgeKey": e.edge.HostKey(), "Tickets": e.tracker.URL(),
 		"Balancer": e.balancer.SSH(), "BalancerKey": e.balancer.HostKey(), "Socket": e.balancer.SocketAddress(edge.AdminPort),
 		"Jump": fmt.Sprintf(`{address: %q, user: %s, hostKeys: [%q], key: "secret://file/worker-key"}`, e.login.Address(), machine.User, e.bastion.HostKey()),
-	}))
-	i.config = i.path("fermata.yaml")
-	require.NoError(t, os.WriteFile(i.config, b.Bytes(), 0o600))
+	}
+	i.config = i.write(t, "fermata.yaml", settings, i.certificates.Operator)
+	i.workerConfig = i.write(t, "fermata-worker.yaml", settings, i.certificates.Worker)
+}
+
+func (i *installation) write(t *testing.T, name string, settings map[string]any, certificate certificates.Pair) string {
+	t.Helper()
+	settings["TLS"] = certificate
+	var b bytes.Buffer
+	require.NoError(t, template.Must(template.New("").Parse(description)).Execute(&b, settings))
+	require.NoError(t, os.WriteFile(i.path(name), b.Bytes(), 0o600))
+	return i.path(name)
 }
 
 func (i *installation) path(name string) string { return filepath.Join(i.folder, name) }

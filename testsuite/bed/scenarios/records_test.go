@@ -16,6 +16,7 @@ import (
 	"fermata/activities/record"
 	"fermata/client"
 	"fermata/testsuite/judge"
+	"fermata/testsuite/people"
 )
 
 // told: the ticket of a run that ended well says who asked, who approved, what was planned and what was done.
@@ -46,7 +47,10 @@ func (b *story) told(t *testing.T) {
 // forgotten: Temporal forgets a run; its record does not.
 func (b *story) forgotten(t *testing.T) {
 	s := b.five[0]
-	_, err := b.Client.Temporal().WorkflowService().DeleteWorkflowExecution(t.Context(), &workflowservice.DeleteWorkflowExecutionRequest{
+	admin, err := people.DialAs(t.Context(), b.config, b.certificates.Admin.Certificate, b.certificates.Admin.Key)
+	require.NoError(t, err)
+	defer admin.Close()
+	_, err = admin.Temporal().WorkflowService().DeleteWorkflowExecution(t.Context(), &workflowservice.DeleteWorkflowExecutionRequest{
 		Namespace: namespace, WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: s.WorkflowID, RunId: s.RunID},
 	})
 	require.NoError(t, err)

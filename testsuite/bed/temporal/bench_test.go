@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -32,7 +31,9 @@ import (
 	"fermata/wire"
 )
 
-func TestMain(m *testing.M) { os.Exit(host.Main(m)) }
+func TestMain(m *testing.M) {
+	os.Exit(host.Main(m, host.Installed(postgres.Packages(), temporal.Packages()), temporal.Prepare))
+}
 
 // bench is an installation on a cluster, with a worker that is a process of its own.
 type bench struct {
@@ -53,7 +54,7 @@ func setup(t *testing.T) *bench {
 	b.cluster, err = temporal.Start(ctx, temporal.Options{Folder: folder, Database: b.database})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, b.cluster.Stop()); showLogs(t, folder) })
-	b.installation = install(t, b.cluster.Address())
+	b.installation = install(t, b.cluster.Address(), b.cluster.Certificates())
 	b.startWorker(ctx, t)
 	b.Client, err = people.Dial(ctx, b.config)
 	require.NoError(t, err)
@@ -63,10 +64,9 @@ func setup(t *testing.T) *bench {
 
 func startDatabase(ctx context.Context, t *testing.T) *postgres.Server {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := host.Address()
 	require.NoError(t, err)
-	require.NoError(t, l.Close())
-	database, err := postgres.Start(ctx, host.Folder(t), l.Addr().String())
+	database, err := postgres.Start(ctx, host.Folder(t), address)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, database.Stop()) })
 	return database
@@ -78,7 +78,7 @@ func (b *bench) startWorker(ctx context.Context, t *testing.T) {
 	require.NoError(t, temporal.Build(ctx, program, "fermata/cmd/fermata-worker"))
 	var err error
 	b.worker, err = host.Start(ctx, host.Daemon{
-		Name: "worker", Args: []string{program, "--config", b.config}, Log: log, Grace: 30 * time.Second,
+		Name: "worker", Args: []string{program, "--config", b.workerConfig}, Log: log, Grace: 30 * time.Second,
 		Ready: func(context.Context) error {
 			if said, err := os.ReadFile(log); err != nil || !strings.Contains(string(said), "queue  fermata.record") {
 				return errors.Join(err, errors.New("it does not poll yet"))

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fermata/encryption"
+	"fermata/sandbox/certificates"
 	"fermata/sandbox/estate"
 	"fermata/testsuite/bed/machine"
 	"fermata/testsuite/bed/temporal"
@@ -24,7 +25,7 @@ const description = `apiVersion: fermata/v1
 kind: Installation
 metadata: {name: bed}
 spec:
-  temporal: {address: "{{ .Temporal }}", namespace: {{ .Namespace }}}
+  temporal: {address: "{{ .Temporal }}", namespace: {{ .Namespace }}, tls: {ca: "{{ .TLS.Authority }}", cert: "{{ .TLS.Certificate }}", key: "{{ .TLS.Key }}"}}
   encryption: {active: bed-1, keys: [{id: bed-1, secret: "secret://file/payload-key"}]}
   decisions: {allowedSigners: allowed_signers}
   secrets: {file: {folder: secrets}}
@@ -59,12 +60,14 @@ spec:
 // installation is a folder as a worker's machine has it: description, secrets, who may sign, records.
 type installation struct {
 	people.Pair
-	folder, config string
-	estate         *estate.Estate
+	folder       string
+	config       string // For people.
+	workerConfig string // The same with the certificate of a worker.
+	estate       *estate.Estate
 }
 
 // install starts an estate and describes it.
-func install(t *testing.T, address string) installation {
+func install(t *testing.T, address string, files certificates.Files) installation {
 	t.Helper()
 	i := installation{folder: t.TempDir(), Pair: people.Pair{Patience: 3 * time.Minute}}
 	for _, name := range []string{"secrets", "records"} {
@@ -85,20 +88,22 @@ func install(t *testing.T, address string) installation {
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, i.estate.Close()) })
-	i.describe(t, address)
+	i.config = i.describe(t, "fermata.yaml", address, files.Operator)
+	i.workerConfig = i.describe(t, "fermata-worker.yaml", address, files.Worker)
 	return i
 }
 
-func (i *installation) describe(t *testing.T, address string) {
+func (i *installation) describe(t *testing.T, name, address string, certificate certificates.Pair) string {
 	t.Helper()
 	var b bytes.Buffer
 	require.NoError(t, template.Must(template.New("").Parse(description)).Execute(&b, map[string]any{
-		"Temporal": address, "Namespace": temporal.Namespace, "Estate": i.estate, "VCenterUser": estate.VCenterUser, "HostUser": estate.HostUser, "Queue": estate.Queue,
+		"Temporal": address, "TLS": certificate, "Namespace": temporal.Namespace, "Estate": i.estate, "VCenterUser": estate.VCenterUser, "HostUser": estate.HostUser, "Queue": estate.Queue,
 		"EdgeAddress": estate.EdgeAddress, "BalancerAddress": estate.BalancerAddress, "Socket": estate.BalancerSocket,
 		"Jump": fmt.Sprintf(`{address: %q, user: worker, hostKeys: [%q], key: "secret://file/worker-key"}`, i.estate.Bastion.Addr(), i.estate.Bastion.HostKey()),
 	}))
-	i.config = filepath.Join(i.folder, "fermata.yaml")
-	require.NoError(t, os.WriteFile(i.config, b.Bytes(), 0o600))
+	path := filepath.Join(i.folder, name)
+	require.NoError(t, os.WriteFile(path, b.Bytes(), 0o600))
+	return path
 }
 
 func (i *installation) secret(t *testing.T, name string) string {

@@ -3,6 +3,8 @@ package temporal
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -26,6 +28,12 @@ import (
 // Databases are the two that Temporal needs, both of which a backup has to hold.
 func Databases() []string { return []string{"temporal", "temporal_visibility"} }
 
+// Prepare builds the programs, so that a test does not wait for them.
+func Prepare(ctx context.Context) error {
+	_, err := build(ctx)
+	return err
+}
+
 type programs struct{ server, sqlTool string }
 
 // build builds the server and its SQL tool from the module that the working folder is in. The first build takes minutes;
@@ -35,8 +43,8 @@ func build(ctx context.Context) (programs, error) {
 	if err != nil {
 		return programs{}, err
 	}
-	p := programs{server: filepath.Join(folder, "temporal-server"), sqlTool: filepath.Join(folder, "temporal-sql-tool")}
-	for path, pkg := range map[string]string{p.server: "go.temporal.io/server/cmd/server", p.sqlTool: "go.temporal.io/server/cmd/tools/sql"} {
+	p := programs{server: filepath.Join(folder, "fermata-temporal"), sqlTool: filepath.Join(folder, "temporal-sql-tool")}
+	for path, pkg := range map[string]string{p.server: "fermata/cmd/fermata-temporal", p.sqlTool: "go.temporal.io/server/cmd/tools/sql"} {
 		if err := Build(ctx, path, pkg); err != nil {
 			return p, err
 		}
@@ -84,14 +92,29 @@ func (c *Cluster) makeDatabases(ctx context.Context) error {
 	return nil
 }
 
+// dial connects to a frontend as the cluster's admin.
+func (c *Cluster) dial(ctx context.Context, address string) (client.Client, error) {
+	pair, err := tls.LoadX509KeyPair(c.certificates.Admin.Certificate, c.certificates.Admin.Key)
+	if err != nil {
+		return nil, err
+	}
+	authority, err := os.ReadFile(c.certificates.Admin.Authority)
+	if err != nil {
+		return nil, err
+	}
+	settings := &tls.Config{Certificates: []tls.Certificate{pair}, RootCAs: x509.NewCertPool(), ServerName: "localhost", MinVersion: tls.VersionTLS12}
+	settings.RootCAs.AppendCertsFromPEM(authority)
+	return client.DialContext(ctx, client.Options{HostPort: address, Logger: quiet{}, ConnectionOptions: client.ConnectionOptions{TLS: settings}})
+}
+
 // healthy asks a frontend whether it serves.
-func healthy(ctx context.Context, address string) error {
-	c, err := client.DialContext(ctx, client.Options{HostPort: address, Logger: quiet{}})
+func (c *Cluster) healthy(ctx context.Context, address string) error {
+	connection, err := c.dial(ctx, address)
 	if err != nil {
 		return err
 	}
-	defer c.Close()
-	_, err = c.WorkflowService().ListNamespaces(ctx, &workflowservice.ListNamespacesRequest{PageSize: 1})
+	defer connection.Close()
+	_, err = connection.WorkflowService().ListNamespaces(ctx, &workflowservice.ListNamespacesRequest{PageSize: 1})
 	return err
 }
 
@@ -105,7 +128,7 @@ func (quiet) Error(string, ...any) {}
 
 // register makes the namespace and its search attributes. What is there already stays as it is.
 func (c *Cluster) register(ctx context.Context) error {
-	connection, err := client.DialContext(ctx, client.Options{HostPort: c.address, Logger: quiet{}})
+	connection, err := c.dial(ctx, c.address)
 	if err != nil {
 		return fmt.Errorf("registering the namespace: %w", err)
 	}

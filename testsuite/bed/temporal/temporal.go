@@ -1,5 +1,6 @@
-// Package temporal runs a Temporal cluster as an installation has it: processes of temporal-server on PostgreSQL behind a
-// load balancer. The server is built from the Go module; nothing here links it.
+// Package temporal runs a Temporal cluster as an installation has it: processes of fermata-temporal on PostgreSQL behind
+// a load balancer, with mutual TLS everywhere and a role for each certificate. The server is built by the go command; nothing
+// here links it.
 package temporal
 
 import (
@@ -14,6 +15,7 @@ import (
 	"text/template"
 	"time"
 
+	"fermata/sandbox/certificates"
 	"fermata/testsuite/bed/host"
 	"fermata/testsuite/bed/postgres"
 )
@@ -37,7 +39,7 @@ var (
 type Options struct {
 	Folder    string // Holds configuration and logs; daemons must be able to enter it.
 	Database  *postgres.Server
-	Processes int           // How many; 0: two.
+	Processes int           // How many, up to three; 0: two.
 	Retention time.Duration // Of closed histories; 0: 30 days.
 }
 
@@ -49,6 +51,8 @@ type Cluster struct {
 	processes []*host.Process
 	balancer  *host.Process
 	address   string
+
+	certificates certificates.Files
 }
 
 // Start builds the programs, makes the databases, starts all processes and the load balancer, and registers namespace and
@@ -68,6 +72,9 @@ func Start(ctx context.Context, o Options) (*Cluster, error) {
 		return nil, err
 	}
 	c := &Cluster{options: o, programs: built}
+	if c.certificates, err = certificates.Prepare(filepath.Join(o.Folder, "tls"), Namespace); err != nil {
+		return nil, err
+	}
 	if err := c.makeDatabases(ctx); err != nil {
 		return nil, err
 	}
@@ -82,6 +89,10 @@ func Start(ctx context.Context, o Options) (*Cluster, error) {
 
 // Address is the load balancer's, which leads to a process that lives.
 func (c *Cluster) Address() string { return c.address }
+
+// Certificates are those of the cluster and its clients. The server's is good for localhost: no process has an address that is
+// known before.
+func (c *Cluster) Certificates() certificates.Files { return c.certificates }
 
 // Frontends are the processes' own addresses.
 func (c *Cluster) Frontends() []string {
@@ -137,7 +148,7 @@ func (c *Cluster) run(ctx context.Context) error {
 	var err error
 	c.balancer, err = host.Start(ctx, host.Daemon{
 		Name: "Temporal's load balancer", Args: []string{"haproxy", "-db", "-f", config}, Log: filepath.Join(c.options.Folder, "haproxy.log"),
-		Ready: func(ctx context.Context) error { return healthy(ctx, c.address) },
+		Ready: func(ctx context.Context) error { return c.healthy(ctx, c.address) },
 	})
 	return err
 }
@@ -147,13 +158,13 @@ func (c *Cluster) startProcess(ctx context.Context, i int, ip string) (*host.Pro
 	if err := os.WriteFile(dynamic, []byte(dynamicText), 0o644); err != nil { //nolint:gosec // No secret.
 		return nil, fmt.Errorf("writing Temporal's settings: %w", err)
 	}
-	if err := render(config, configText, map[string]any{"IP": ip, "Dynamic": dynamic, "SQL": c.sql()}); err != nil {
+	if err := render(config, configText, map[string]any{"IP": ip, "Dynamic": dynamic, "SQL": c.sql(), "TLS": c.certificates, "InternodeName": certificates.InternodeName}); err != nil {
 		return nil, err
 	}
 	return host.Start(ctx, host.Daemon{
-		Name: fmt.Sprintf("Temporal %d", i), Args: []string{c.programs.server, "--config-file", config, "--allow-no-auth", "start"},
+		Name: fmt.Sprintf("Temporal %d", i), Args: []string{c.programs.server, "--config-file", config, "--roles", c.certificates.Roles, "start"},
 		Log: filepath.Join(c.options.Folder, fmt.Sprintf("temporal-%d.log", i)), Grace: 30 * time.Second,
-		Ready: func(ctx context.Context) error { return healthy(ctx, net.JoinHostPort(ip, "7233")) },
+		Ready: func(ctx context.Context) error { return c.healthy(ctx, net.JoinHostPort(ip, "7233")) },
 	})
 }
 
@@ -168,16 +179,12 @@ func (c *Cluster) sql() string {
 }
 
 // chooseAddresses takes addresses on loopback that no other bed has: all processes of a cluster need the same ports.
-func (c *Cluster) chooseAddresses() error {
-	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		return fmt.Errorf("finding a port for Temporal: %w", err)
+func (c *Cluster) chooseAddresses() (err error) {
+	if c.address, err = host.Address(); err != nil {
+		return fmt.Errorf("finding an address for Temporal: %w", err)
 	}
-	defer func() { _ = l.Close() }()
-	c.address = l.Addr().String()
-	port := l.Addr().(*net.TCPAddr).Port // Nobody else has it now: a good number for a network of our own.
 	for i := range c.options.Processes {
-		c.ips = append(c.ips, fmt.Sprintf("127.%d.%d.%d", 64+port/256%64, port%256, 10*(port/16384)+i+1))
+		c.ips = append(c.ips, host.IP(i))
 	}
 	return nil
 }

@@ -6,16 +6,22 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	sdk "go.temporal.io/sdk/client"
 
 	"fermata/client"
 	"fermata/decision"
+	"fermata/sandbox/certificates"
 	"fermata/testsuite/bed/temporal"
+	"fermata/testsuite/people"
 	"fermata/wire"
 )
 
 // TestClusterInTrouble carries runs over what happens to a cluster. Its parts share one, in this order.
 func TestClusterInTrouble(t *testing.T) {
 	b := setup(t)
+	t.Run("who has no right is refused", b.strangers)
 	t.Run("PostgreSQL is stopped for 20 s", b.databaseAway)
 	t.Run("one of two processes is killed for good", b.processKilled)
 	t.Run("the databases are restored from a backup", b.restored)
@@ -37,6 +43,32 @@ func step(p wire.Progress, id string) wire.Step {
 		}
 	}
 	return wire.Step{}
+}
+
+// strangers: a client needs a certificate of the clients' authority, and one with the role. The event that starts a run tells
+// whose it was.
+func (b *bench) strangers(t *testing.T) {
+	files := b.cluster.Certificates()
+	for why, pair := range map[string]certificates.Pair{"no certificate": {}, "Temporal's own": files.Internode, "a server's": files.Server} {
+		_, err := people.DialAs(t.Context(), b.config, pair.Certificate, pair.Key)
+		require.Error(t, err, why)
+	}
+	for name, pair := range map[string]certificates.Pair{"the web UI": files.UI, "a worker": files.Worker} {
+		c, err := people.DialAs(t.Context(), b.config, pair.Certificate, pair.Key)
+		require.NoError(t, err, name)
+		t.Cleanup(c.Close)
+		_, err = c.Temporal().ExecuteWorkflow(t.Context(), sdk.StartWorkflowOptions{ID: "stranger", TaskQueue: wire.Queue}, wire.ReadRecords)
+		var denied *serviceerror.PermissionDenied
+		require.ErrorAs(t, err, &denied, name)
+	}
+	asked := b.ask(t, 8)
+	h := b.Client.Temporal().GetWorkflowHistory(t.Context(), asked.WorkflowID, asked.RunID, false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	first, err := h.Next()
+	require.NoError(t, err)
+	require.Equal(t, certificates.URI("operator"), first.GetPrincipal().GetName())
+	b.Until(t, asked, "waiting for the approval", people.In(wire.Waiting))
+	b.Decide(t, client.Decision{WorkflowID: asked.WorkflowID, Command: decision.Cancel, Reason: "only a question"}, b.Requester)
+	b.Until(t, asked, "an end", people.Ended)
 }
 
 func (b *bench) databaseAway(t *testing.T) {

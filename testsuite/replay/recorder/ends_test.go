@@ -105,7 +105,7 @@ func cancelled(t *testing.T, s *set) []execution {
 func cancelledUnsigned(t *testing.T, s *set) []execution {
 	t.Helper()
 	started := s.running(t)
-	require.NoError(t, s.Client.Temporal().CancelWorkflow(t.Context(), started.WorkflowID, ""))
+	require.NoError(t, s.Admin(t).Temporal().CancelWorkflow(t.Context(), started.WorkflowID, ""))
 	return s.ends(t, started, wire.Cancelled)
 }
 
