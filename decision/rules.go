@@ -69,6 +69,25 @@ func (r *Rules) Terms(f Facts) *Terms {
 	return t
 }
 
+// Named returns what one rule says, for those who look later at a run that it held for: whether the rule matches is not
+// asked. False: there is no such rule.
+func (r *Rules) Named(name string, f Facts) (*Terms, bool) {
+	if r == nil {
+		return nil, false
+	}
+	for _, rule := range r.doc.Spec.Rules {
+		if rule.Name == name {
+			t := &Terms{Policy: r.hash, Quorum: 1, FourEyes: true, May: map[Command]People{}, Machines: r.doc.Spec.Machines}
+			r.fill(t, rule, f)
+			return t, true
+		}
+	}
+	if automation := r.Automation(); name == automation.Rule {
+		return automation, true
+	}
+	return nil, false
+}
+
 func (r *Rules) fill(t *Terms, rule spec.PolicyRule, f Facts) {
 	t.Rule, t.Change = rule.Name, spec.ChangeNormal
 	if rule.Change != "" {
