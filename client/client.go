@@ -18,6 +18,7 @@ import (
 	"go.temporal.io/sdk/contrib/envconfig"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/log"
+	sdk "go.temporal.io/sdk/temporal"
 
 	"fermata/activities/fault"
 	"fermata/encryption"
@@ -41,6 +42,7 @@ type Client struct {
 	cluster   string
 	namespace string
 	data      converter.DataConverter
+	failures  converter.FailureConverter
 	lookEvery time.Duration // See await.
 }
 
@@ -54,11 +56,14 @@ func Dial(ctx context.Context, o Options) (*Client, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.Unavailable, err, fmt.Sprintf("connecting to Temporal at %s", options.HostPort))
 	}
-	data := options.DataConverter
-	if data == nil {
-		data = converter.GetDefaultDataConverter()
+	c := &Client{
+		temporal: t, cluster: o.Cluster, namespace: options.Namespace,
+		data: options.DataConverter, failures: options.FailureConverter, lookEvery: lookEvery,
 	}
-	return &Client{temporal: t, cluster: o.Cluster, namespace: options.Namespace, data: data, lookEvery: lookEvery}, nil
+	if c.data == nil {
+		c.data, c.failures = plain, sdk.GetDefaultFailureConverter()
+	}
+	return c, nil
 }
 
 // temporal merges Temporal's own profile with what overrides it.

@@ -4,11 +4,8 @@ import (
 	"context"
 	"time"
 
-	failurepb "go.temporal.io/api/failure/v1"
 	temporal "go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
-
-	sdk "go.temporal.io/sdk/temporal"
 
 	"fermata/activities/record"
 	"fermata/wire"
@@ -16,11 +13,6 @@ import (
 
 // plain reads search attributes, which are never encrypted.
 var plain = converter.GetDefaultDataConverter()
-
-// failure reads a failure of Temporal's with the client's keys.
-func (c *Client) failure(f *failurepb.Failure) error {
-	return sdk.NewDefaultFailureConverter(sdk.DefaultFailureConverterOptions{DataConverter: c.data}).FailureToError(f)
-}
 
 // Records reads what closed runs left, and walks the whole chain if verify is set.
 func (c *Client) Records(ctx context.Context, find record.FindInput, verify bool) (wire.RecordsOutput, error) {

@@ -10,6 +10,7 @@ import (
 	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/converter"
 	sdk "go.temporal.io/sdk/temporal"
 
 	"fermata/activities/fault"
@@ -50,10 +51,11 @@ func (c *Client) addInFlight(ctx context.Context, workflowID, runID string, p *w
 			continue
 		}
 		step := &p.Steps[i]
+		of := converter.ActivitySerializationContext{Namespace: c.namespace, WorkflowID: workflowID, ActivityType: a.GetActivityType().GetName()}
 		step.Attempt = int(a.GetAttempt())
-		step.Doing = c.doing(a.GetHeartbeatDetails())
+		step.Doing = c.doing(of, a.GetHeartbeatDetails())
 		if f := a.GetLastFailure(); f != nil && step.Reason == nil {
-			reason := fault.FromTemporal(c.failure(f))
+			reason := fault.FromTemporal(converter.WithFailureConverterSerializationContext(c.failures, of).FailureToError(f))
 			step.Reason = &reason
 		}
 		if a.GetState() == enumspb.PENDING_ACTIVITY_STATE_SCHEDULED && a.GetAttempt() <= 1 && a.GetLastFailure() == nil {
@@ -62,11 +64,12 @@ func (c *Client) addInFlight(ctx context.Context, workflowID, runID string, p *w
 	}
 }
 
-func (c *Client) doing(details *commonpb.Payloads) string {
+// doing is what an activity in flight says that it does.
+func (c *Client) doing(of converter.SerializationContext, details *commonpb.Payloads) string {
 	var note struct {
 		Text string `json:"text"`
 	}
-	if details == nil || c.data.FromPayloads(details, &note) != nil {
+	if details == nil || converter.WithDataConverterSerializationContext(c.data, of).FromPayloads(details, &note) != nil {
 		return ""
 	}
 	return note.Text

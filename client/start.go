@@ -31,6 +31,20 @@ type Request struct {
 	site       string
 	document   json.RawMessage
 	summary    string
+	reason     string
+	change     string
+}
+
+// Because gives the reason that is signed with the start.
+func (r Request) Because(reason string) Request {
+	r.reason = reason
+	return r
+}
+
+// Emergency asks to act first and be reviewed afterwards, which needs a reason and a policy that allows it.
+func (r Request) Emergency() Request {
+	r.change = decision.ChangeEmergency
+	return r
 }
 
 // Provision asks for a server.
@@ -92,6 +106,7 @@ func (c *Client) Start(ctx context.Context, r Request, p Person) (Started, error
 	}
 	signed, err := c.sign(decision.Envelope{
 		WorkflowID: r.workflowID, Run: run, Gate: decision.StartGate, Nonce: decision.NewNonce(), Command: decision.Start, Hash: hash,
+		Reason: r.reason, Change: r.change,
 	}, p)
 	if err != nil {
 		return Started{}, err

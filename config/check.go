@@ -98,23 +98,6 @@ func (c checker) decisions(decisions Decisions) {
 	}
 }
 
-func (c checker) secrets(secrets Secrets) {
-	const at = "spec.secrets"
-	if c.Sound(at) && !c.Has(at+".file") && !c.Has(at+".env") && !c.Has(at+".age") {
-		c.Add(at, "expected at least one of file, env and age, found none")
-	}
-	if secrets.File != nil {
-		c.line(at+".file.folder", secrets.File.Folder)
-	}
-	if secrets.Env != nil && c.Sound(at+".env.prefix") && !prefixForm.MatchString(secrets.Env.Prefix) {
-		c.Add(at+".env.prefix", "expected the beginning of variables' names such as FERMATA_SECRET_, found %q", secrets.Env.Prefix)
-	}
-	if secrets.Age != nil {
-		c.line(at+".age.file", secrets.Age.File)
-		c.line(at+".age.identity", secrets.Age.Identity)
-	}
-}
-
 func (c checker) label(at, value string) {
 	if c.Sound(at) && !labelForm.MatchString(value) {
 		c.Add(at, "expected up to 63 lower-case letters, digits and dashes, with no dash at either end, found %q", value)

@@ -70,11 +70,14 @@ type Decisions struct {
 	MaxAge spec.Duration `yaml:"maxAge,omitempty"`
 }
 
-// Secrets are the providers that references name: secret://file/…, secret://env/…, secret://age/….
+// Secrets are the providers that references name: secret://file/…, secret://env/…, secret://age/…, secret://vault/…,
+// secret://exec/….
 type Secrets struct {
-	File *SecretFolder `yaml:"file,omitempty"`
-	Env  *SecretEnv    `yaml:"env,omitempty"`
-	Age  *SecretAge    `yaml:"age,omitempty"`
+	File  *SecretFolder `yaml:"file,omitempty"`
+	Env   *SecretEnv    `yaml:"env,omitempty"`
+	Age   *SecretAge    `yaml:"age,omitempty"`
+	Vault *SecretVault  `yaml:"vault,omitempty"`
+	Exec  *SecretExec   `yaml:"exec,omitempty"`
 }
 
 // SecretFolder is a folder with a file for each secret.
@@ -91,6 +94,35 @@ type SecretEnv struct {
 type SecretAge struct {
 	File     string `yaml:"file"`
 	Identity string `yaml:"identity"` // File with the identity that opens it.
+}
+
+// SecretVault is a Vault, or an OpenBao. Its credential is in a file: it cannot be a secret that it gives out itself.
+type SecretVault struct {
+	Address   string        `yaml:"address"`             // https://host:port.
+	CA        string        `yaml:"ca,omitempty"`        // PEM file with the authorities to trust instead of the machine's.
+	Namespace string        `yaml:"namespace,omitempty"` // Empty: the root namespace.
+	Timeout   spec.Duration `yaml:"timeout,omitempty"`   // Of a request; 30s if absent.
+	Auth      VaultAuth     `yaml:"auth"`
+}
+
+// VaultAuth is how a worker logs in: exactly one way.
+type VaultAuth struct {
+	AppRole   *VaultAppRole `yaml:"approle,omitempty"`
+	TokenFile string        `yaml:"tokenFile,omitempty"` // File with a token that something else keeps alive, mode 0600.
+}
+
+// VaultAppRole is a role of Vault's AppRole method.
+type VaultAppRole struct {
+	RoleID       string `yaml:"roleId"`
+	SecretIDFile string `yaml:"secretIdFile"`    // File with the secret id, mode 0600.
+	Mount        string `yaml:"mount,omitempty"` // Where the method is mounted; approle if absent.
+}
+
+// SecretExec is a helper program.
+type SecretExec struct {
+	Command []string      `yaml:"command"`           // Absolute path, then arguments. There is no shell.
+	Timeout spec.Duration `yaml:"timeout,omitempty"` // When it is killed; 10s if absent.
+	Env     []string      `yaml:"env,omitempty"`     // Names of the variables that it is given; none if absent.
 }
 
 // Records says where records of runs go.

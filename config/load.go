@@ -87,11 +87,17 @@ func (in *Installation) paths() []*string {
 	if in.Secrets.Age != nil {
 		paths = append(paths, &in.Secrets.Age.File, &in.Secrets.Age.Identity)
 	}
+	if v := in.Secrets.Vault; v != nil {
+		paths = append(paths, &v.CA, &v.Auth.TokenFile)
+		if v.Auth.AppRole != nil {
+			paths = append(paths, &v.Auth.AppRole.SecretIDFile)
+		}
+	}
 	return paths
 }
 
 func (s Secrets) names() map[string]bool {
-	return map[string]bool{"file": s.File != nil, "env": s.Env != nil, "age": s.Age != nil}
+	return map[string]bool{"file": s.File != nil, "env": s.Env != nil, "age": s.Age != nil, "vault": s.Vault != nil, "exec": s.Exec != nil}
 }
 
 // Decode reads the integration's part of the system's description into the struct that into points to, by its yaml tags.

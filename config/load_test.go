@@ -69,7 +69,7 @@ func TestBadInstallations(t *testing.T) {
 		"key's id":             {"{id: k1,", "{id: 'k 1',", "15:14: spec.encryption.keys[0].id: expected up to 63 letters"},
 		"literal for a secret": {"secret: secret://file/k1", "secret: hunter2", "15:26: spec.encryption.keys[0].secret: expected a reference secret://provider/name, found something else"},
 		"number for a secret":  {"secret: secret://file/k1", "secret: 4711", "15:26: spec.encryption.keys[0].secret: expected text, found a number"},
-		"unknown provider":     {"secret: secret://file/k1", "secret: secret://vault/k1", `15:26: spec.encryption.keys[0].secret: expected a secret of a provider that spec.secrets describes (age, env or file), found "vault"`},
+		"unknown provider":     {"secret: secret://file/k1", "secret: secret://safe/k1", `15:26: spec.encryption.keys[0].secret: expected a secret of a provider that spec.secrets describes (age, env or file), found "safe"`},
 		"empty policy":         {"policy: policy.yaml", "policy: ''", "21:13: spec.decisions.policy: expected text, found none"},
 		"no signers":           {"    allowedSigners: allowed_signers\n", "", `17:3: spec.decisions.allowedSigners: expected the field`},
 		"max age":              {"maxAge: 12h", "maxAge: 0s", "22:13: spec.decisions.maxAge: expected a length of time above zero"},
@@ -106,7 +106,7 @@ func TestNoProviders(t *testing.T) {
 	t.Parallel()
 	text := spoil(t, "    file: {folder: secrets}\n    env: {prefix: FERMATA_SECRET_}\n    age: {file: secrets.age, identity: age.key}\n", "    {}\n")
 	_, _, err := load(t, text)
-	require.ErrorContains(t, err, "spec.secrets: expected at least one of file, env and age, found none")
+	require.ErrorContains(t, err, "spec.secrets: expected at least one of age, env, exec, file and vault, found none")
 	require.ErrorContains(t, err, `spec.encryption.keys[0].secret: expected a secret of a provider that spec.secrets describes, found "file"`)
 }
 
@@ -145,7 +145,7 @@ func TestDecodeSystemIsStrict(t *testing.T) {
 		"duplicate":        {"user: fermata", "user: fermata\n        user: x", `36:9: spec.systems[0].config.user: duplicate key`},
 		"wrong type":       {"user: fermata", "user: [fermata]", "35:15: spec.systems[0].config.user: expected text, found a list"},
 		"literal":          {"secret://file/vcenter", "hunter2", "36:19: spec.systems[0].config.password: expected a reference secret://provider/name, found something else"},
-		"unknown provider": {"secret://file/vcenter", "secret://vault/vcenter", `36:19: spec.systems[0].config.password: expected a secret of a provider that spec.secrets describes (age, env or file), found "vault"`},
+		"unknown provider": {"secret://file/vcenter", "secret://safe/vcenter", `36:19: spec.systems[0].config.password: expected a secret of a provider that spec.secrets describes (age, env or file), found "safe"`},
 		"duration":         {"user: fermata", "timeout: 10", "35:18: spec.systems[0].config.timeout: expected a length of time"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -172,6 +172,9 @@ func TestSpecAndSecretAgree(t *testing.T) {
 	for _, other := range []string{
 		"secret://file/a", "secret://file/a/b.c-d_e", "secret://File/a", "secret:///a", "secret://file/", "secret://file/../a",
 		"secret://file/a b", "secret://f1/A", "file/a", "secret://file/-a", "secret://1f/a",
+		"secret://vault/kv/a#b", "secret://vault/kv/a@3", "secret://vault/kv/a#b@3", "secret://vault/kv/a@3#b", "secret://vault/kv/a#", "secret://vault/kv/a@",
+		"secret://vault/kv/a#b#c", "secret://vault/kv/a#b/c", "secret://vault/kv/a@1@2", "secret://vault/kv/a#b..c", "secret://vault/kv/a@1..2",
+		"secret://vault/kv/a@-1", "secret://vault/kv/a?version=3", "secret://vault/kv/a@" + strings.Repeat("1", 64), "secret://vault/kv/a@" + strings.Repeat("1", 65),
 	} {
 		_, _, want := secret.Ref(other).Parse()
 		_, got := spec.Parse("f", []byte(strings.Replace(string(example), ref, "'"+other+"'", 1)))

@@ -211,6 +211,21 @@ func (a *AllowedSigners) Principals(key ssh.PublicKey, namespace string, at time
 	return found
 }
 
+// Names returns the principals that the file names without wildcards, each once, in the file's order.
+func (a *AllowedSigners) Names() []string {
+	var names []string
+	seen := map[string]bool{}
+	for _, l := range a.lines {
+		for name := range strings.SplitSeq(l.principals, ",") {
+			if !seen[name] && !strings.ContainsAny(name, "*?") && name[0] != '!' {
+				seen[name] = true
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
 // Size is how many keys the file has.
 func (a *AllowedSigners) Size() int { return len(a.lines) }
 

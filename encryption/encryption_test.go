@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	commonpb "go.temporal.io/api/common/v1"
@@ -200,9 +201,18 @@ func TestStackOfAFailureComesBack(t *testing.T) {
 func TestKeysAreParsed(t *testing.T) {
 	t.Parallel()
 	k := newKey(t, "2026-01_a.b")
-	got, err := encryption.ParseKey("\n " + k.Encode() + "\n")
-	require.NoError(t, err)
-	require.Equal(t, k, got)
+	require.True(t, k.Bound)
+	require.WithinDuration(t, time.Now(), k.Created, time.Minute)
+	older := encryption.Key{ID: k.ID, Secret: k.Secret}
+	for _, k := range []encryption.Key{k, older, newKey(t, "fermata-key-2")} {
+		got, err := encryption.ParseKey("\n " + k.Encode() + "\n")
+		require.NoError(t, err)
+		require.Equal(t, k, got)
+	}
+	// So does a build from before binding read it: as a key whose secret is no base64.
+	_, rest, _ := strings.Cut(k.Encode(), ":")
+	_, err := base64.StdEncoding.Strict().DecodeString(rest)
+	require.Error(t, err)
 }
 
 func TestBadKeysAreRefused(t *testing.T) {
@@ -220,6 +230,11 @@ func TestBadKeysAreRefused(t *testing.T) {
 		"not base64":  {"a:" + strings.Repeat("!", 44), "is not base64"},
 		"two colons":  {"a:b:" + good, "is not base64"},
 		"zeros":       {"a:" + base64.StdEncoding.EncodeToString(make([]byte, 32)), "all zeros"},
+		"no time":     {"fermata-key-2:a::" + good, "the time it was made at"},
+		"bad time":    {"fermata-key-2:a:2026-01-01:" + good, "the time it was made at"},
+		"bound, bad":  {"fermata-key-2:a b:20260101T000000Z:" + good, "a key's id has"},
+		"bound, none": {"fermata-key-2:a:20260101T000000Z:", "has 0 bytes instead of 32"},
+		"one more":    {"fermata-key-2:a:b:20260101T000000Z:" + good, "is not base64"},
 		"hexadecimal": {"a:" + strings.Repeat("ab", 32), "has 48 bytes instead of 32"},
 	}
 	for name, c := range cases {

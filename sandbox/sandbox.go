@@ -12,7 +12,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,6 +20,7 @@ import (
 	"fermata/client"
 	"fermata/config"
 	"fermata/config/providers"
+	"fermata/encryption"
 	"fermata/sandbox/certificates"
 	"fermata/sandbox/embedded"
 	"fermata/sandbox/estate"
@@ -62,11 +62,11 @@ type Sandbox struct {
 	Config, WorkerConfig string
 	Estate               *estate.Estate
 	ui                   *embedded.UI
-	codec                *http.Server
 	worker               *worker.Worker
 	closers              []func() error
 
 	temporal     string // Frontend's host:port.
+	clearText    string // Page that lets a browser see payloads, with its token.
 	certificates certificates.Files
 }
 
@@ -165,16 +165,36 @@ func (s *Sandbox) startUI(ctx context.Context, _ *secretFiles) (err error) {
 			if err != nil {
 				return "", fmt.Errorf("opening the codec endpoint: %w", err)
 			}
-			s.codec = &http.Server{Handler: options.Keys.Handler(origin), ReadHeaderTimeout: 10 * time.Second}
-			go func() { _ = s.codec.Serve(l) }()
-			s.onClose(s.codec.Close)
-			return "http://" + l.Addr().String(), nil
+			base := "http://" + l.Addr().String() + encryption.EndpointPath
+			if err := s.serveCodec(l, options.Keys, origin, base); err != nil {
+				return "", errors.Join(err, l.Close())
+			}
+			return base, nil
 		},
 	})
 	if err != nil {
 		return err
 	}
 	s.onClose(func() error { s.ui.Stop(); return nil })
+	return nil
+}
+
+// serveCodec serves the endpoint for who opens its page by the address that only this start has.
+func (s *Sandbox) serveCodec(l net.Listener, keys *encryption.Keyring, origin, base string) error {
+	token, err := randomText()
+	if err != nil {
+		return fmt.Errorf("making a token for the codec endpoint: %w", err)
+	}
+	handler, err := encryption.Endpoint{
+		Keys: keys, Token: token, Origins: []string{origin}, Home: origin + runsPage, Link: true,
+	}.Handler()
+	if err != nil {
+		return err
+	}
+	s.clearText = base + "/enter?token=" + token
+	server := encryption.Server(handler)
+	go func() { _ = server.Serve(l) }()
+	s.onClose(server.Close)
 	return nil
 }
 
@@ -204,6 +224,7 @@ func (s *Sandbox) Describe(w io.Writer) {
 	line("Temporal", s.temporal+", namespace "+Namespace)
 	if s.ui != nil {
 		line("web UI", s.uiAddress())
+		line("", "to see payloads in it, begin once at "+s.clearText)
 	}
 	line("vCenter", s.Estate.VCenter.URL()+" (user "+estate.VCenterUser+")")
 	line("tickets", s.Estate.Tickets.URL())
@@ -229,7 +250,13 @@ func (s *Sandbox) Activities() map[string][]string {
 }
 
 // uiAddress is the page with the list of runs.
-func (s *Sandbox) uiAddress() string { return s.ui.URL() + "/namespaces/" + Namespace + "/workflows" }
+func (s *Sandbox) uiAddress() string { return s.ui.URL() + runsPage }
+
+const runsPage = "/namespaces/" + Namespace + "/workflows"
+
+// ClearTextURL is the page that a browser opens once to see payloads in Temporal's UI; empty without one. Whoever has the
+// address can open all payloads, until the sandbox ends.
+func (s *Sandbox) ClearTextURL() string { return s.clearText }
 
 // UIURL is where a browser finds Temporal's UI; empty without one.
 func (s *Sandbox) UIURL() string {

@@ -47,12 +47,13 @@ var (
 	sha256Form  = newForm(`^[0-9a-fA-F]{64}$`, "a SHA-256 of 64 hexadecimal digits")
 	backendForm = newForm(`^[A-Za-z0-9_.:-]{1,63}$`, "the name of a backend: letters, digits and _ . : -")
 	// The same as activities/secret reads.
-	secretForm = newForm(`^secret://[a-z][a-z0-9-]*/[A-Za-z0-9][A-Za-z0-9._/-]*$`, "a reference secret://provider/name")
-	urlForm    = newForm(`^https?://[^\s]+$`, "an http or https URL")
-	addrForm   = newForm(`^[0-9A-Fa-f.:]+/[0-9]+$`, "an address with its prefix length such as 10.20.0.11/24")
-	ipForm     = newForm(`^[0-9A-Fa-f.:]+$`, "an IP address")
-	pathOfURL  = newForm(`^/[^ #]*$`, `a path that begins with "/" such as /healthz`)
-	pathForm   = newForm(`^/.*[^/]$`, "an absolute path")
+	secretForm = newForm(`^secret://[a-z][a-z0-9-]*/[A-Za-z0-9][A-Za-z0-9._/-]*(#[A-Za-z0-9][A-Za-z0-9._-]*)?(@[A-Za-z0-9][A-Za-z0-9._-]{0,63})?$`,
+		"a reference secret://provider/name")
+	urlForm   = newForm(`^https?://[^\s]+$`, "an http or https URL")
+	addrForm  = newForm(`^[0-9A-Fa-f.:]+/[0-9]+$`, "an address with its prefix length such as 10.20.0.11/24")
+	ipForm    = newForm(`^[0-9A-Fa-f.:]+$`, "an IP address")
+	pathOfURL = newForm(`^/[^ #]*$`, `a path that begins with "/" such as /healthz`)
+	pathForm  = newForm(`^/.*[^/]$`, "an absolute path")
 )
 
 const durationPattern = `^\+?(([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|ms|s|m|h))+$`

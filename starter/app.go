@@ -28,7 +28,8 @@ func New() *cli.App {
 			planCommand(), runCommand(), listCommand(), showCommand(), watchCommand(),
 			approveCommand(), rejectCommand(), retryCommand(), skipCommand(), undoCommand(), cancelCommand(),
 			decommissionCommand(), restoreCommand(), purgeCommand(),
-			historyCommand(), schemaCommand(), validateCommand(), doctorCommand(), versionCommand(),
+			stopCommand(), resumeCommand(), automationCommand(), policyCommand(),
+			historyCommand(), schemaCommand(), validateCommand(), doctorCommand(), keysCommand(), codecCommand(), versionCommand(),
 		},
 		Metadata: map[string]any{dialKey: dialer(dialTemporal)},
 		Action: func(c *cli.Context) error {
@@ -44,6 +45,9 @@ func New() *cli.App {
 	}
 	for _, c := range app.Commands {
 		c.OnUsageError = app.OnUsageError
+		for _, sub := range c.Subcommands {
+			sub.OnUsageError = app.OnUsageError
+		}
 	}
 	return app
 }

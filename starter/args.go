@@ -24,9 +24,14 @@ func Arrange(app *cli.App, args []string) []string {
 	if command == nil {
 		return append(before, rest...)
 	}
-	name := rest[0]
+	name := rest[:1]
+	if len(rest) > 1 {
+		if sub := command.Command(rest[1]); sub != nil { // fermata keys rotate.
+			command, name = sub, rest[:2]
+		}
+	}
 	var global, flags, words []string
-	for rest = rest[1:]; len(rest) > 0; {
+	for rest = rest[len(name):]; len(rest) > 0; {
 		switch {
 		case rest[0] == "--":
 			words, rest = append(words, rest[1:]...), nil
@@ -40,7 +45,7 @@ func Arrange(app *cli.App, args []string) []string {
 			flags, rest = append(flags, rest[:n]...), rest[n:]
 		}
 	}
-	out := append(append(before, global...), name)
+	out := append(append(before, global...), name...)
 	out = append(out, flags...)
 	if len(words) > 0 {
 		out = append(append(out, "--"), words...)

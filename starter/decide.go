@@ -146,8 +146,22 @@ func (s *session) send(ctx context.Context, d client.Decision) error {
 			s.screen.printf("  %s\n", line(result.Reason))
 		}
 	}
+	return s.verdict(result, fmt.Sprintf("%s by %s", d.Command, s.person.Name))
+}
+
+// counted tells that a decision counts, or that it does not.
+func (s *session) counted(result wire.DecideResult, what string) error {
+	if written, err := s.screen.document(result); err != nil {
+		return err
+	} else if !written && result.Accepted {
+		s.screen.printf("%s counts\n", line(what))
+	}
+	return s.verdict(result, what)
+}
+
+func (s *session) verdict(result wire.DecideResult, what string) error {
 	if !result.Accepted {
-		return refused("%s by %s does not count: %s (%s). The refusal is recorded.", d.Command, s.person.Name, result.Reason, result.Code)
+		return refused("%s does not count: %s (%s). The refusal is recorded.", what, result.Reason, result.Code)
 	}
 	return nil
 }

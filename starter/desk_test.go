@@ -30,7 +30,9 @@ type fake struct {
 	runs      []client.Summary
 	records   wire.RecordsOutput
 	result    wire.DecideResult
+	guard     wire.GuardState
 	missing   map[string]string
+	used      map[string]int // Of KeysInUse.
 	findings  []wire.Observation
 	busy      int // How often Start finds the target busy.
 	decisions []client.Decision
@@ -85,8 +87,21 @@ func (f *fake) Check(_ context.Context, refs []wire.SystemRef) ([]wire.Observati
 	return f.findings, nil
 }
 
+func (f *fake) KeysInUse(context.Context) (map[string]int, error) { return f.used, f.err }
+
 func (f *fake) MissingAttributes(context.Context) (map[string]string, error) { return f.missing, nil }
-func (f *fake) Close()                                                       {}
+
+func (f *fake) Automation(context.Context) (wire.GuardState, error) { return f.guard, f.err }
+
+func (f *fake) StopAutomation(_ context.Context, reason string, p client.Person) (wire.DecideResult, error) {
+	return f.Decide(context.Background(), client.Decision{Command: decision.StopAutomation, Reason: reason}, p)
+}
+
+func (f *fake) ResumeAutomation(_ context.Context, reason string, p client.Person) (wire.DecideResult, error) {
+	return f.Decide(context.Background(), client.Decision{Command: decision.ResumeAutomation, Reason: reason}, p)
+}
+
+func (f *fake) Close() {}
 
 // desk is an installation on disk with one person, and a server that is faked.
 type desk struct {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"fermata/activities/secret"
 	"fermata/wire"
 )
 
@@ -20,6 +21,7 @@ func (s screen) plan(p wire.Preview) {
 			s.printf("      %s\n", s.paint(dim, line(d)))
 		}
 	}
+	s.secrets(p.Plan.Secrets)
 	if len(p.Observations) > 0 {
 		s.printf("\nSeen while planning:\n")
 	}
@@ -31,6 +33,21 @@ func (s screen) plan(p wire.Preview) {
 		s.printf("  %s %-24s %s\n", mark, line(o.Name), line(o.Text))
 	}
 	s.printf("\nPlan %s\n", line(p.Hash))
+}
+
+// secrets shows which versions the plan holds on to: the run reads these, whatever is stored behind them later.
+func (s screen) secrets(pinned []secret.Pinned) {
+	if len(pinned) == 0 {
+		return
+	}
+	s.printf("\nSecrets, by reference:\n")
+	for _, p := range pinned {
+		version := "version " + line(p.Version)
+		if p.Version == "" {
+			version = s.paint(yellow, "unversioned: read as it is then")
+		}
+		s.change("  "+line(string(p.Ref)), version)
+	}
 }
 
 // change shows what undo does with a change behind it, or below it where the terminal has no room.

@@ -20,6 +20,7 @@ func (s screen) lines(p wire.Progress, now time.Time, notes ...string) []string 
 	if p.Ticket != "" {
 		out = append(out, "  ticket "+line(p.Ticket))
 	}
+	out = append(out, s.governed(p)...)
 	out = append(out, notes...)
 	for _, step := range p.Steps {
 		out = append(out, s.step(p, step, now)...)

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fermata/activities/fault"
+	"fermata/activities/secret"
 	"fermata/decision"
 	"fermata/wire"
 )
@@ -95,6 +96,7 @@ func previewOf() wire.Preview {
 		Plan: wire.Plan{
 			Version: wire.PlanVersion, Kind: wire.ProvisionServer, Owner: "server/web-01", Document: "sha256:" + strings.Repeat("cd", 32),
 			Resolved: []byte(`{}`),
+			Secrets:  []secret.Pinned{{Ref: "secret://vault/kv/web-01/db#password", Version: "3"}, {Ref: "secret://file/web-01-session-key"}},
 			Changes: []wire.PlannedChange{
 				{Step: "deploy", Title: "deploy the machine", Action: wire.Create, Object: "machine web-01", Detail: []string{"2 CPUs, 4GiB memory"}, Reversal: "taken back"},
 				{Step: "format", Title: "format the disk", Action: wire.Change, Object: "disk data", Reversal: wire.Irreversible},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -67,6 +68,8 @@ func startFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "detach", Usage: "return as soon as the run has started (default elsewhere)"},
 		&cli.BoolFlag{Name: "wait", Usage: "if another run holds the target, wait for its end instead of giving up"},
 		forFlag(),
+		&cli.BoolFlag{Name: "emergency", Usage: "act first and be reviewed afterwards, where the policy lets you; needs --reason"},
+		reasonFlag(),
 	}
 }
 
@@ -74,6 +77,13 @@ func startFlags() []cli.Flag {
 func starting(c *cli.Context, request client.Request) error {
 	if c.Bool("watch") && c.Bool("detach") {
 		return usage("--watch and --detach exclude each other")
+	}
+	if c.Bool("emergency") && strings.TrimSpace(c.String("reason")) == "" {
+		return usage("--emergency needs --reason: it is what the review reads")
+	}
+	request = request.Because(c.String("reason"))
+	if c.Bool("emergency") {
+		request = request.Emergency()
 	}
 	return signing(func(ctx context.Context, s *session) error { return s.start(ctx, request) })(c)
 }

@@ -21,7 +21,11 @@ type runs interface {
 	Open(ctx context.Context, workflowID string) (bool, error)
 	Records(ctx context.Context, find record.FindInput, verify bool) (wire.RecordsOutput, error)
 	Check(ctx context.Context, systems []wire.SystemRef) ([]wire.Observation, error)
+	KeysInUse(ctx context.Context) (map[string]int, error)
 	MissingAttributes(ctx context.Context) (map[string]string, error)
+	Automation(ctx context.Context) (wire.GuardState, error)
+	StopAutomation(ctx context.Context, reason string, p client.Person) (wire.DecideResult, error)
+	ResumeAutomation(ctx context.Context, reason string, p client.Person) (wire.DecideResult, error)
 	Close()
 }
 

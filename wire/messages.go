@@ -166,6 +166,7 @@ type Progress struct {
 	Stopped    *Stopped        `json:"stopped,omitempty"` // No step begins: automation is stopped.
 	Waits      string          `json:"waits,omitempty"`   // Why the guard has given no permit yet.
 	Policy     *Governed       `json:"policy,omitempty"`
+	Facts      *decision.Facts `json:"facts,omitempty"`   // What the policy's rules look at; nil without a policy file.
 	Notices    []*NoticeState  `json:"notices,omitempty"` // Who was told, and what came of it.
 	Record     string          `json:"record,omitempty"`
 	LeftBehind []string        `json:"left_behind,omitempty"`

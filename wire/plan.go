@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 
 	"fermata/activities/operation"
+	"fermata/activities/secret"
 	"fermata/decision"
 )
 
@@ -29,6 +30,8 @@ type Plan struct {
 	Changes  []PlannedChange `json:"changes"`
 	// Resolved holds what the process needs later, as it was approved: placement, images of before.
 	Resolved json.RawMessage `json:"resolved"`
+	// Secrets are the secrets that the run will read, in exactly these versions. They are pinned when a run plans first.
+	Secrets []secret.Pinned `json:"secrets,omitempty"`
 }
 
 // PlannedChange is one step and what it does.

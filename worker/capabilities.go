@@ -24,21 +24,21 @@ type activitySet interface {
 type capability struct {
 	name string
 	// bind returns the activities for the systems that implement the port, and their names; nil where none does.
-	bind func(systems map[string]any, secrets secret.Resolver) (activitySet, []string)
+	bind func(systems map[string]any, secrets secret.Pinner) (activitySet, []string)
 }
 
 // capabilities are those that Fermata comes with. Records are bound apart: an installation has one store.
 func capabilities() []capability {
 	return []capability{
-		{compute.Capability, binding(func(s map[string]compute.Platform, _ secret.Resolver) activitySet { return compute.NewActivities(s) })},
-		{guest.Capability, binding(func(s map[string]guest.Access, r secret.Resolver) activitySet { return guest.NewActivities(s, r) })},
-		{firewall.Capability, binding(func(s map[string]firewall.Firewall, _ secret.Resolver) activitySet { return firewall.NewActivities(s) })},
-		{loadbalancer.Capability, binding(func(s map[string]loadbalancer.Balancer, _ secret.Resolver) activitySet {
+		{compute.Capability, binding(func(s map[string]compute.Platform, _ secret.Pinner) activitySet { return compute.NewActivities(s) })},
+		{guest.Capability, binding(func(s map[string]guest.Access, r secret.Pinner) activitySet { return guest.NewActivities(s, r) })},
+		{firewall.Capability, binding(func(s map[string]firewall.Firewall, _ secret.Pinner) activitySet { return firewall.NewActivities(s) })},
+		{loadbalancer.Capability, binding(func(s map[string]loadbalancer.Balancer, _ secret.Pinner) activitySet {
 			return loadbalancer.NewActivities(s)
 		})},
-		{ticketing.Capability, binding(func(s map[string]ticketing.Desk, _ secret.Resolver) activitySet { return ticketing.NewActivities(s) })},
-		{notify.Capability, binding(func(s map[string]notify.Notifier, _ secret.Resolver) activitySet { return notify.NewActivities(s) })},
-		{probe.Capability, binding(func(s map[string]probe.Prober, _ secret.Resolver) activitySet { return probe.NewActivities(s) })},
+		{ticketing.Capability, binding(func(s map[string]ticketing.Desk, _ secret.Pinner) activitySet { return ticketing.NewActivities(s) })},
+		{notify.Capability, binding(func(s map[string]notify.Notifier, _ secret.Pinner) activitySet { return notify.NewActivities(s) })},
+		{probe.Capability, binding(func(s map[string]probe.Prober, _ secret.Pinner) activitySet { return probe.NewActivities(s) })},
 	}
 }
 
@@ -51,8 +51,8 @@ func Capabilities() []string {
 	return names
 }
 
-func binding[P any](make func(map[string]P, secret.Resolver) activitySet) func(map[string]any, secret.Resolver) (activitySet, []string) {
-	return func(systems map[string]any, secrets secret.Resolver) (activitySet, []string) {
+func binding[P any](make func(map[string]P, secret.Pinner) activitySet) func(map[string]any, secret.Pinner) (activitySet, []string) {
+	return func(systems map[string]any, secrets secret.Pinner) (activitySet, []string) {
 		found := map[string]P{}
 		var names []string
 		for name, s := range systems {

@@ -20,7 +20,7 @@ import (
 )
 
 // register puts workflows and activities on their queues.
-func (w *Worker) register(secrets secret.Resolver, namespace string) error {
+func (w *Worker) register(secrets secret.Pinner, namespace string) error {
 	if w.serves(Workflows) {
 		w.registerWorkflows(namespace)
 	}
@@ -75,7 +75,7 @@ func RegisterWorkflows(register func(name string, workflow any)) {
 }
 
 // bind gives a capability its systems, site by site: each site has a queue of its own.
-func (w *Worker) bind(c capability, secrets secret.Resolver) {
+func (w *Worker) bind(c capability, secrets secret.Pinner) {
 	sites := map[string]map[string]any{}
 	for _, s := range w.systems {
 		if sites[s.Site] == nil {

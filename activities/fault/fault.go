@@ -59,12 +59,16 @@ func New(kind Kind, format string, args ...any) error {
 	return &Error{Kind: kind, cause: fmt.Errorf(format, args...)}
 }
 
-// Wrap gives err a kind and says what was being done. A nil err stays nil.
+// Wrap gives err a kind and says what was being done. A nil err stays nil. How long a Throttled one asks to wait is kept.
 func Wrap(kind Kind, err error, doing string) error {
 	if err == nil {
 		return nil
 	}
-	return &Error{Kind: kind, msg: doing, cause: err}
+	wrapped := &Error{Kind: kind, msg: doing, cause: err}
+	if inner := (*Error)(nil); kind == Throttled && errors.As(err, &inner) {
+		wrapped.After = inner.After
+	}
+	return wrapped
 }
 
 // Throttle returns a Throttled fault that asks to wait.

@@ -27,11 +27,11 @@ const (
 // Activities carry out what workflows ask of the guests that this worker can reach.
 type Activities struct {
 	systems operation.Systems[Access]
-	secrets secret.Resolver
+	secrets secret.Pinner
 }
 
 // NewActivities serves the ways into guests, by their names. Secrets are resolved at the moment of use.
-func NewActivities(systems map[string]Access, secrets secret.Resolver) *Activities {
+func NewActivities(systems map[string]Access, secrets secret.Pinner) *Activities {
 	return &Activities{systems: systems, secrets: secrets}
 }
 
@@ -45,15 +45,15 @@ func (a *Activities) Register(register func(name string, activity any)) {
 	register(activityInstallApplication, a.InstallApplication)
 }
 
-// Check proves that the credential is there, the jump host lets the worker in, and the named secrets can be resolved.
+// Check proves that the credential is there, the jump host lets the worker in, and the named secrets can be resolved. It
+// tells the versions of those, as this worker will read them.
 func (a *Activities) Check(ctx context.Context, in CheckInput) (CheckOutput, error) {
 	return operation.Read(ctx, a.systems, in.System, func(s Access) (CheckOutput, error) {
-		for _, ref := range in.Secrets {
-			if _, err := a.secrets.Resolve(ctx, ref); err != nil {
-				return CheckOutput{}, err
-			}
+		pinned, err := secret.PinAll(ctx, a.secrets, in.Secrets)
+		if err != nil {
+			return CheckOutput{}, err
 		}
-		return CheckOutput{}, s.Check(ctx)
+		return CheckOutput{Secrets: pinned}, s.Check(ctx)
 	})
 }
 

@@ -16,9 +16,12 @@ type CheckInput struct {
 }
 
 // CheckOutput answers Check.
-type CheckOutput struct{}
+type CheckOutput struct {
+	// Secrets are those asked for, each once, with their versions. A worker of a build before versions tells none.
+	Secrets []secret.Pinned `json:"secrets,omitempty"`
+}
 
-// Check proves that guests can be reached and the secrets are there.
+// Check proves that guests can be reached and the secrets are there, and tells the secrets' versions.
 func Check(ctx workflow.Context, in CheckInput) (CheckOutput, error) {
 	return operation.Call[CheckOutput](ctx, Capability, activityCheck, time.Minute, in)
 }

@@ -27,6 +27,9 @@ func TestParseRefuses(t *testing.T) {
 		"", "file/rt", "secret://", "secret://file", "secret://file/", "secret:///x", "secret://File/x", "SECRET://file/x",
 		"secret://file/../x", "secret://file/a/../../x", "secret://file/-x", "secret://file//etc", "secret://file/a b",
 		"secret://file/a\n", "secret://file/a\x00", "secret://1/x", " secret://file/x", "secret://file/ä",
+		"secret://vault/a#", "secret://vault/#b", "secret://vault/a#b#c", "secret://vault/a#b/c", "secret://vault/a@", "secret://vault/a@1@2",
+		"secret://vault/a@1#b", "secret://vault/a@-1", "secret://vault/a@1 ", "secret://vault/a#b@1\n", "secret://vault/a#..", "secret://vault/a@1..2",
+		"secret://vault/a@" + strings.Repeat("1", 65), "secret://vault/a?version=1", "secret://vault@1",
 	} {
 		_, _, err := secret.Ref(text).Parse()
 		require.Error(t, err, "%q", text)
@@ -75,7 +78,7 @@ func TestProvidersResolve(t *testing.T) {
 }
 
 func FuzzRef(f *testing.F) {
-	for _, seed := range []string{"secret://file/rt-token", "secret://env/A.b/c_d", "secret://a/..", "x", "secret://a/b/../c", "secret://a/b\n"} {
+	for _, seed := range []string{"secret://file/rt-token", "secret://vault/kv/db#password@3", "secret://exec/a@1#b", "secret://env/A.b/c_d", "secret://a/..", "x", "secret://a/b/../c", "secret://a/b\n"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -84,7 +87,13 @@ func FuzzRef(f *testing.F) {
 			require.Empty(t, provider+name)
 			return
 		}
-		require.Equal(t, text, secret.Scheme+provider+"/"+name, "a reference is read whole or not at all")
+		version := secret.Ref(text).Version()
+		whole := secret.Ref(secret.Scheme + provider + "/" + name)
+		require.Equal(t, secret.Ref(text), whole.At(version), "a reference is read whole or not at all")
+		require.Equal(t, whole.At("3"), whole.At("3").At("3"))
+		path, field := secret.CutField(name)
+		require.NotContains(t, path+field+version, "#")
+		require.NotContains(t, name+version, "@")
 		require.False(t, strings.Contains(name, "..") || strings.HasPrefix(name, "/"), "the name leads out: %q", name)
 		require.False(t, strings.ContainsAny(text, "\x00\n\r \\'\"$`"), "a character that means something elsewhere")
 		require.True(t, secret.IsRef(text))

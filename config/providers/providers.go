@@ -5,13 +5,16 @@ package providers
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"fermata/activities/secret"
 	"fermata/config"
 	"fermata/encryption"
 	"fermata/integrations/agesecret"
 	"fermata/integrations/envsecret"
+	"fermata/integrations/execsecret"
 	"fermata/integrations/filesecret"
+	"fermata/integrations/vaultsecret"
 )
 
 // Open opens the secret providers that are configured.
@@ -42,7 +45,29 @@ func Open(cfg *config.Installation) (secret.Providers, error) {
 			return nil, err
 		}
 	}
+	if c := cfg.Secrets.Vault; c != nil {
+		p, err := vaultsecret.New(vaultConfig(*c))
+		if err := add("vault", p, err); err != nil {
+			return nil, err
+		}
+	}
+	if c := cfg.Secrets.Exec; c != nil {
+		p, err := execsecret.New(execsecret.Config{Command: c.Command, Timeout: time.Duration(c.Timeout), Env: c.Env})
+		if err := add("exec", p, err); err != nil {
+			return nil, err
+		}
+	}
 	return open, nil
+}
+
+func vaultConfig(c config.SecretVault) vaultsecret.Config {
+	v := vaultsecret.Config{
+		Address: c.Address, CA: c.CA, Namespace: c.Namespace, Timeout: time.Duration(c.Timeout), Auth: vaultsecret.Auth{TokenFile: c.Auth.TokenFile},
+	}
+	if r := c.Auth.AppRole; r != nil {
+		v.Auth.AppRole = &vaultsecret.AppRole{RoleID: r.RoleID, SecretIDFile: r.SecretIDFile, Mount: r.Mount}
+	}
+	return v
 }
 
 // Keys opens the providers and reads the keys that seal payloads and failures.
@@ -59,22 +84,31 @@ func Keyring(ctx context.Context, cfg *config.Installation, secrets secret.Resol
 	var active encryption.Key
 	var older []encryption.Key
 	for _, k := range cfg.Encryption.Keys {
-		value, err := secrets.Resolve(ctx, k.Secret)
+		key, err := Key(ctx, k, secrets)
 		if err != nil {
-			return nil, fmt.Errorf("reading encryption key %q: %w", k.ID, err)
+			return nil, err
 		}
-		key, err := encryption.ParseKey(value.Text())
-		if err != nil {
-			return nil, fmt.Errorf("reading encryption key %q: %w", k.ID, err)
-		}
-		switch {
-		case key.ID != k.ID:
-			return nil, fmt.Errorf("reading encryption key %q: the secret holds key %q", k.ID, key.ID)
-		case k.ID == cfg.Encryption.Active:
+		if k.ID == cfg.Encryption.Active {
 			active = key
-		default:
-			older = append(older, key)
+			continue
 		}
+		older = append(older, key)
 	}
 	return encryption.NewKeyring(active, older...)
+}
+
+// Key reads one key. The secret must hold the key of that id.
+func Key(ctx context.Context, k config.Key, secrets secret.Resolver) (encryption.Key, error) {
+	value, err := secrets.Resolve(ctx, k.Secret)
+	if err != nil {
+		return encryption.Key{}, fmt.Errorf("reading encryption key %q: %w", k.ID, err)
+	}
+	key, err := encryption.ParseKey(value.Text())
+	if err != nil {
+		return encryption.Key{}, fmt.Errorf("reading encryption key %q: %w", k.ID, err)
+	}
+	if key.ID != k.ID {
+		return encryption.Key{}, fmt.Errorf("reading encryption key %q: the secret holds key %q", k.ID, key.ID)
+	}
+	return key, nil
 }

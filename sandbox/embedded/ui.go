@@ -50,7 +50,7 @@ func StartUI(ctx context.Context, o UIOptions) (*UI, error) {
 	ui := &UI{url: origin, server: server.NewServer(server_options.WithConfigProvider(&config.Config{
 		Host: host, Port: port, EnableUI: true, TemporalGRPCAddress: o.Temporal, TLS: clientTLS(o.TLS), DefaultNamespace: o.Namespace,
 		CORS:             config.CORS{CookieInsecure: true},
-		Codec:            config.Codec{Endpoint: o.Codec},
+		Codec:            config.Codec{Endpoint: o.Codec, IncludeCredentials: true}, // Its cookie: without a login of its own the UI has no token to pass.
 		DisableNewsFetch: true, HideLogs: true,
 		// Runs are steered by signed commands; what the UI could do by itself is switched off.
 		WorkflowTerminateDisabled: true, WorkflowResetDisabled: true, WorkflowSignalDisabled: true,

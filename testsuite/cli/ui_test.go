@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
 	"net/url"
 	"testing"
 
@@ -17,13 +18,17 @@ import (
 // webUI asks the web UI's server what a browser asks it, and the codec endpoint that it names for clear text.
 func webUI(t *testing.T, h *hall) {
 	var settings struct {
-		Codec                     struct{ Endpoint string }
+		Codec struct {
+			Endpoint           string
+			IncludeCredentials bool
+		}
 		WorkflowTerminateDisabled bool
 		WorkflowSignalDisabled    bool
 		WorkflowPauseDisabled     bool
 	}
 	h.browse(t, "/api/v1/settings", &settings)
 	require.NotEmpty(t, settings.Codec.Endpoint)
+	require.True(t, settings.Codec.IncludeCredentials, "the UI must send the cookie")
 	require.True(t, settings.WorkflowTerminateDisabled && settings.WorkflowSignalDisabled && settings.WorkflowPauseDisabled,
 		"runs are steered by signed commands")
 
@@ -42,10 +47,21 @@ func webUI(t *testing.T, h *hall) {
 	sealed := described.ExecutionConfig.UserMetadata.Summary
 	require.Contains(t, string(sealed), base64.StdEncoding.EncodeToString([]byte(encryption.Encoding)))
 
-	status, clear := decoded(t, settings.Codec.Endpoint, h.UIURL(), sealed)
+	browser := &http.Client{}
+	status, clear := decoded(t, browser, settings.Codec.Endpoint, h.UIURL(), sealed)
+	require.Equal(t, http.StatusUnauthorized, status, "a browser that was not let in")
+	require.Empty(t, clear)
+	var err error
+	browser.Jar, err = cookiejar.New(nil)
+	require.NoError(t, err)
+	page, err := browser.Get(h.ClearTextURL())
+	require.NoError(t, err)
+	require.NoError(t, page.Body.Close())
+	require.Equal(t, h.UIURL()+"/namespaces/fermata/workflows", page.Request.URL.String(), "the page leads to the UI")
+	status, clear = decoded(t, browser, settings.Codec.Endpoint, h.UIURL(), sealed)
 	require.Equal(t, http.StatusOK, status)
 	require.Equal(t, `"Provision web-18"`, clear)
-	status, _ = decoded(t, settings.Codec.Endpoint, "http://elsewhere.example", sealed)
+	status, _ = decoded(t, browser, settings.Codec.Endpoint, "http://elsewhere.example", sealed)
 	require.Equal(t, http.StatusForbidden, status, "a page from elsewhere learns nothing")
 	h.requester(t, 0, "cancel", s.name)
 }
@@ -62,7 +78,7 @@ func (h *hall) browse(t *testing.T, path string, into any) {
 }
 
 // decoded asks the codec endpoint, as a page of the origin, what a payload says.
-func decoded(t *testing.T, endpoint, origin string, sealed json.RawMessage) (status int, clear string) {
+func decoded(t *testing.T, browser *http.Client, endpoint, origin string, sealed json.RawMessage) (status int, clear string) {
 	t.Helper()
 	body := append(append([]byte(`{"payloads":[`), sealed...), "]}"...)
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, endpoint+"/decode", bytes.NewReader(body))
@@ -70,7 +86,7 @@ func decoded(t *testing.T, endpoint, origin string, sealed json.RawMessage) (sta
 	r.Header.Set("Origin", origin)
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("X-Namespace", "fermata")
-	response, err := http.DefaultClient.Do(r)
+	response, err := browser.Do(r)
 	require.NoError(t, err)
 	defer func() { _ = response.Body.Close() }()
 	data, err := io.ReadAll(response.Body)

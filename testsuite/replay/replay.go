@@ -14,6 +14,7 @@ import (
 
 	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/api/temporalproto"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
@@ -94,7 +95,7 @@ func Replay(h *historypb.History, keys *encryption.Keyring) error { return repla
 
 func replay(h *historypb.History, keys *encryption.Keyring, watching ...interceptor.WorkerInterceptor) error {
 	replayer, err := worker.NewWorkflowReplayerWithOptions(worker.WorkflowReplayerOptions{
-		DataConverter: keys.DataConverter(), FailureConverter: keys.FailureConverter(), Interceptors: watching,
+		DataConverter: anywhere{keys.DataConverter()}, FailureConverter: anyones{keys.FailureConverter()}, Interceptors: watching,
 	})
 	if err != nil {
 		return fmt.Errorf("making a replayer: %w", err)
@@ -112,6 +113,13 @@ func replay(h *historypb.History, keys *encryption.Keyring, watching ...intercep
 	}
 	return sameEnd(h, keys, replayer, original.ID)
 }
+
+// anywhere and anyones keep the SDK's context from the keys: a replayer does not know of which namespace a history is, so
+// payloads are opened as what they say they are.
+type (
+	anywhere struct{ converter.DataConverter }
+	anyones  struct{ converter.FailureConverter }
+)
 
 // sameEnd compares how a run ended. Texts and plans may come out in other words in a later build.
 func sameEnd(h *historypb.History, keys *encryption.Keyring, replayer worker.WorkflowReplayer, id string) error {

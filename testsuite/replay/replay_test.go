@@ -7,14 +7,17 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	commonpb "go.temporal.io/api/common/v1"
 	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/api/proxy"
+	"go.temporal.io/sdk/converter"
 
 	"fermata/encryption"
 	fermata "fermata/worker"
 )
 
 // Recorded is how many histories there are at least. It only ever grows: a history is never removed.
-const recorded = 30
+const recorded = 31
 
 const folder = "histories"
 
@@ -102,6 +105,29 @@ func TestAnotherKeyOpensNothing(t *testing.T) {
 	other, err := encryption.NewKeyring(key)
 	require.NoError(t, err)
 	require.Error(t, Replay(load(t, "provision-done"), other))
+}
+
+// A history of a namespace, sealed with a key that binds, replays though the replayer knows no namespace.
+func TestABoundHistoryReplays(t *testing.T) {
+	t.Parallel()
+	key, err := encryption.GenerateKey("bound")
+	require.NoError(t, err)
+	bound, err := encryption.NewKeyring(key)
+	require.NoError(t, err)
+	h := load(t, "provision-done")
+	of := converter.WorkflowSerializationContext{Namespace: "fermata", WorkflowID: h.GetEvents()[0].GetWorkflowExecutionStartedEventAttributes().GetWorkflowId()}
+	sealing := bound.Codec().(converter.PayloadCodecWithSerializationContext).WithSerializationContext(of)
+	require.NoError(t, proxy.VisitPayloads(t.Context(), h, proxy.VisitPayloadsOptions{
+		SkipSearchAttributes: true,
+		Visitor: func(_ *proxy.VisitPayloadsContext, was []*commonpb.Payload) ([]*commonpb.Payload, error) {
+			opened, err := keys(t).Codec().Decode(was)
+			if err != nil {
+				return nil, err
+			}
+			return sealing.Encode(opened)
+		},
+	}))
+	require.NoError(t, Replay(h, bound))
 }
 
 // The replay belongs to the quick tests: neither it nor what it tests links the Temporal server.

@@ -37,12 +37,14 @@ type coalmine struct {
 	people  string // The same with that of people.
 	secrets map[string]string
 	log     *lockedBuffer // Of the worker and the systems.
+	safe    *safe
 }
 
 // targets are the files of a guest that hold a secret because the spec says so, and where else one may stand: by the end
 // of the name, and which secret.
 var targets = map[string]string{
 	"/system/etc/canary/file": "file", "/system/etc/canary/env": "env", "/system/etc/canary/age": "age",
+	"/system/etc/canary/vault": "vault", "/system/etc/canary/exec": "exec",
 	"/system/etc/hello-web/token": "env", "/token-on-volume": "age",
 }
 
@@ -91,11 +93,12 @@ func (c *coalmine) plant(t *testing.T) {
 	require.NoError(t, w.Close())
 	write("secrets.age", sealed.String())
 	const file = "    file:\n      folder: secrets\n"
+	outside := c.plantOutside(t, write)
 	for name, from := range map[string]string{"canary.yaml": c.WorkerConfig, "people.yaml": c.Config} {
 		text, err := os.ReadFile(from)
 		require.NoError(t, err)
 		require.Contains(t, string(text), file)
-		write(name, strings.Replace(string(text), file, file+"    env: {prefix: FERMATA_COALMINE_}\n    age: {file: secrets.age, identity: identity.txt}\n", 1))
+		write(name, strings.Replace(string(text), file, file+"    env: {prefix: FERMATA_COALMINE_}\n    age: {file: secrets.age, identity: identity.txt}\n"+outside, 1))
 	}
 	c.config, c.people = filepath.Join(c.Folder, "canary.yaml"), filepath.Join(c.Folder, "people.yaml")
 }
@@ -106,7 +109,8 @@ func TestPlantedSecretsAreNowhereElse(t *testing.T) {
 	t.Parallel()
 	c := dig(t)
 	seen := places{}
-	c.provision(t, c.withSecrets)
+	c.provisionPinned(t)
+	require.True(t, c.inRecords(t, `{"ref":"`+vaultRef+`","version":"1"}`), "the record tells the version")
 	failed := c.fail(t)
 	for name, data := range c.everywhere(t) {
 		seen["held: "+name] = data
@@ -122,7 +126,7 @@ func TestPlantedSecretsAreNowhereElse(t *testing.T) {
 
 // withSecrets names every planted secret in files of the system and of the application, on the root disk and on a volume.
 func (c *coalmine) withSecrets(s *spec.Server) {
-	s.Spec.OS.Files = append(s.Spec.OS.Files,
+	s.Spec.OS.Files = append(append(s.Spec.OS.Files, outsideSecrets()...),
 		spec.File{Path: "/etc/canary/file", Secret: "secret://file/canary"},
 		spec.File{Path: "/etc/canary/env", Secret: "secret://env/canary"},
 		spec.File{Path: "/etc/canary/age", Secret: "secret://age/canary"})
@@ -235,6 +239,8 @@ func belongs(name, secret string) string {
 	}
 	switch {
 	case secret == "file" && name == "file secrets/canary",
+		secret == "exec" && name == "file exec-answer.json",
+		secret == "secretid" && name == "file vault-secret-id",
 		secret == "config" && name == "file secrets/canary-config",
 		secret == "config" && guests && strings.HasSuffix(name, "/system/etc/hello-web/hello-web.conf"),
 		secret == "config" && name == "web-02: journal":

@@ -49,8 +49,10 @@ func (p *provision) inside(f *run.Frame) []planned {
 				if err != nil {
 					return run.Result{}, err
 				}
+				settings := p.server.Spec.OS
+				settings.Files = p.pinned(settings.Files)
 				out, err := guest.ConfigureSystem(ctx, guest.ConfigureSystemInput{System: access.System, Op: op, Host: h, Request: guest.SystemRequest{
-					Hostname: name, Domain: p.server.Spec.Network.Domain, OS: p.server.Spec.OS,
+					Hostname: name, Domain: p.server.Spec.Network.Domain, OS: settings,
 				}})
 				return run.Result{Output: out.Changes, Lines: out.Changes}, err
 			},
@@ -134,7 +136,7 @@ func (p *provision) application(f *run.Frame) planned {
 				if err != nil {
 					return run.Result{}, err
 				}
-				files, err := p.rendered(a.Config)
+				files, err := p.rendered(p.pinned(a.Config))
 				if err != nil {
 					return run.Result{}, invalid("rendering the configuration", err)
 				}

@@ -37,8 +37,14 @@ func (p *provision) Plan(ctx workflow.Context) (wire.Preview, error) {
 		return wire.Preview{Observations: missing}, err
 	}
 	var r resolved
+	pins := slices.Clone(p.pins)
+	pinning := p.pinning(ctx)
 	readings := []reading{
-		p.lookAtCompute(&r), p.lookAtGuests(&r), p.lookAtReservation,
+		p.lookAtCompute(&r), p.lookAtGuests(&r, func(versions []secret.Pinned) {
+			if pinning {
+				pins = versions
+			}
+		}), p.lookAtReservation,
 		func(ctx workflow.Context) []wire.Observation {
 			if err := record.CheckStore(ctx); err != nil {
 				return failed("records", err)
@@ -63,7 +69,7 @@ func (p *provision) Plan(ctx workflow.Context) (wire.Preview, error) {
 	if err != nil {
 		return wire.Preview{}, fmt.Errorf("keeping what was resolved: %w", err)
 	}
-	return wire.Preview{Plan: wire.Plan{Changes: p.changes(r), Resolved: content}, Observations: seen}, nil
+	return wire.Preview{Plan: wire.Plan{Changes: p.changes(r), Resolved: content, Secrets: pins}, Observations: seen}, nil
 }
 
 // probers are the names of the probers that ask, each once.
@@ -170,13 +176,15 @@ func (p *provision) lookAtReservation(ctx workflow.Context) []wire.Observation {
 	return nil
 }
 
-func (p *provision) lookAtGuests(r *resolved) reading {
+func (p *provision) lookAtGuests(r *resolved, pin func([]secret.Pinned)) reading {
 	return func(ctx workflow.Context) []wire.Observation {
 		access := p.server.Spec.Access.System
 		name := system("guest access", access)
-		if _, err := guest.Check(ctx, guest.CheckInput{System: access, Secrets: p.secrets()}); err != nil {
+		checked, err := guest.Check(ctx, guest.CheckInput{System: access, Secrets: p.secrets()})
+		if err != nil {
 			return failed(name, err)
 		}
+		pin(checked.Secrets)
 		key, err := guest.AuthorizedKey(ctx, guest.AuthorizedKeyInput{System: access})
 		if err != nil {
 			return failed(name, err)
@@ -184,20 +192,6 @@ func (p *provision) lookAtGuests(r *resolved) reading {
 		r.AuthorizedKey = key.Key
 		return []wire.Observation{fine(name, "reachable; %d secrets can be resolved", len(p.secrets()))}
 	}
-}
-
-func (p *provision) secrets() []secret.Ref {
-	files := slices.Clone(p.server.Spec.OS.Files)
-	if a := p.server.Spec.Application; a != nil {
-		files = append(files, a.Config...)
-	}
-	var refs []secret.Ref
-	for _, f := range files {
-		if f.Secret != "" {
-			refs = append(refs, secret.Ref(f.Secret))
-		}
-	}
-	return refs
 }
 
 func (p *provision) lookAtFirewall(device string) reading {

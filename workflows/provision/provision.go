@@ -14,6 +14,7 @@ import (
 
 	"fermata/activities/fault"
 	"fermata/activities/operation"
+	"fermata/activities/secret"
 	"fermata/decision"
 	"fermata/spec"
 	"fermata/wire"
@@ -67,6 +68,10 @@ func processOf(id string, document []byte) (run.Process, error) {
 type provision struct {
 	run    string // ULID.
 	server *spec.Server
+	// pins are the versions of secrets that the plan in force holds on to, once there is one. To plan again must not pin
+	// anew: a rotation meanwhile is no change of what was approved.
+	pins    []secret.Pinned
+	planned bool
 }
 
 func newProvision(id string, document json.RawMessage) (*provision, error) {

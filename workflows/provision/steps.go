@@ -53,6 +53,7 @@ func (p *provision) Steps(f *run.Frame) ([]run.Step, error) {
 	if err := json.Unmarshal(f.Plan().Plan.Resolved, &r); err != nil {
 		return nil, fmt.Errorf("reading what the plan resolved: %w", err)
 	}
+	p.pins, p.planned = f.Plan().Plan.Secrets, true
 	return bare(p.all(f, r)), nil
 }
 

@@ -55,6 +55,8 @@ type world struct {
 	required      int64                // Bytes that the server needs.
 	reserved      executions.Execution // Who else has reserved the address.
 	key           string               // Operation key of what exists.
+
+	shelf *shelf // What the guests' worker knows of secrets.
 }
 
 // bench is a workflow environment with its people.
@@ -87,7 +89,7 @@ func setup(t *testing.T, change ...func(*spec.Server)) *bench {
 	var suite testsuite.WorkflowTestSuite
 	b := &bench{
 		TestWorkflowEnvironment: suite.NewTestWorkflowEnvironment(), document: document, people: map[string]ssh.Signer{},
-		estate: &world{objects: map[string]string{}, failing: map[string]fault.Kind{}, after: map[string]func(){}, template: "t-1"},
+		estate: &world{objects: map[string]string{}, failing: map[string]fault.Kind{}, after: map[string]func(){}, template: "t-1", shelf: &shelf{}},
 	}
 	b.SetTestTimeout(30 * time.Second)
 	b.SetStartWorkflowOptions(startOptions("server/web-01"))
@@ -172,14 +174,13 @@ func (e *world) register(r func(string, any)) {
 	simple := func(name string, change func()) {
 		r(name, func(context.Context, none) (none, error) { return none{}, e.did(name, change) })
 	}
-	for _, name := range []string{"compute.Check", "guest.Check", "firewall.Check", "loadbalancer.Check", "ticketing.Check", "probe.Check", "record.Check", "guest.Reach"} {
+	for _, name := range []string{"compute.Check", "firewall.Check", "loadbalancer.Check", "ticketing.Check", "probe.Check", "record.Check", "guest.Reach"} {
 		simple(name, nil)
 	}
 	r("guest.MountVolume", func(_ context.Context, in guest.MountVolumeInput) (guest.MountVolumeOutput, error) {
 		return guest.MountVolumeOutput{}, e.didOf("guest.MountVolume", in.Request.Volume.Name)
 	})
-	simple("guest.ConfigureSystem", nil)
-	simple("guest.InstallApplication", nil)
+	e.registerSecrets(r)
 	simple("compute.RemoveVM", e.remove("machine"))
 	simple("compute.DestroyVM", e.remove("machine"))
 	r("firewall.OpenPaths", func(_ context.Context, in firewall.OpenPathsInput) (firewall.OpenPathsOutput, error) {

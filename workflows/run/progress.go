@@ -86,6 +86,15 @@ func (f *Frame) markdown() string {
 }
 
 func (f *Frame) progress(ctx workflow.Context) wire.Progress {
+	p := f.shownProgress(ctx)
+	if f.state.Terms != nil {
+		facts := f.state.Facts
+		p.Facts = &facts
+	}
+	return p
+}
+
+func (f *Frame) shownProgress(ctx workflow.Context) wire.Progress {
 	return wire.Progress{
 		Run: f.in.Run, Kind: f.process.Kind(), Owner: f.process.Owner(),
 		WorkflowID: workflow.GetInfo(ctx).WorkflowExecution.ID,

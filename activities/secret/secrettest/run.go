@@ -36,6 +36,8 @@ type Store struct {
 	Forbid func(t *testing.T)
 	// TakeDown makes the store unreachable. Nil: it cannot be.
 	TakeDown func(t *testing.T)
+	// Destroy removes the version that is current now for good. Only for a secret.Versioned.
+	Destroy func(t *testing.T, name string)
 }
 
 // Run tests the provider.
@@ -51,6 +53,14 @@ func Run(t *testing.T, bench Bench) {
 		"without permission Unauthorized": forbidden,
 		"a store that is gone":            takenDown,
 		"a value never shows":             neverShows,
+
+		"a version is told and stays":        tellsVersions,
+		"a version is what it was":           readsVersions,
+		"an unknown version is NotFound":     unknownVersion,
+		"a hostile version reads nothing":    hostileVersions,
+		"a destroyed version is gone":        destroyedVersion,
+		"versions need what Read needs":      troubledVersions,
+		"only who has versions is asked one": unversioned,
 	}
 	for name, test := range cases {
 		t.Run(name, func(t *testing.T) { t.Parallel(); test(t, bench) })

@@ -53,10 +53,22 @@ func bare(server *spec.Server) {
 	server.Spec.OS.Users, server.Spec.OS.Files = nil, nil
 }
 
+// pinned is a run whose plan tells versions of secrets, if only that there are none.
+func pinned(t *testing.T, s *set) []execution {
+	t.Helper()
+	started := s.provision(t)
+	s.Approve(t, started)
+	p := s.Until(t, started, "an end", people.Ended)
+	require.Equal(t, wire.Done, p.Outcome, "%s %v", p.Reason, p.LeftBehind)
+	require.NotEmpty(t, p.Preview.Plan.Secrets)
+	return of(started)
+}
+
 // provisions are runs that come to their end.
 func provisions() []story {
 	return []story{
 		{"provision-done", func(t *testing.T, s *set) []execution { return s.done(t) }},
+		{"provision-pinned", pinned},
 		{"provision-bare", func(t *testing.T, s *set) []execution { return s.done(t, bare) }},
 		{"provision-two-disks", func(t *testing.T, s *set) []execution {
 			return s.done(t, func(server *spec.Server) {

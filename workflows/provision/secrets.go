@@ -1,0 +1,56 @@
+package provision
+
+import (
+	"slices"
+
+	"go.temporal.io/sdk/workflow"
+
+	"fermata/activities/secret"
+	"fermata/spec"
+)
+
+// pinSecrets marks runs that pin the versions of their secrets. A run that an older build planned shows no versions, even
+// where its guests' worker was a newer one and told them: people were asked without.
+const pinSecrets = "pin-secrets"
+
+// pinning reports whether this planning is the one that pins: the first of a run that has secrets.
+func (p *provision) pinning(ctx workflow.Context) bool {
+	return !p.planned && len(p.secrets()) > 0 && workflow.GetVersion(ctx, pinSecrets, workflow.DefaultVersion, 1) != workflow.DefaultVersion
+}
+
+// secrets are the references that the run resolves, each in the version that the plan in force pins.
+func (p *provision) secrets() []secret.Ref {
+	files := slices.Clone(p.server.Spec.OS.Files)
+	if a := p.server.Spec.Application; a != nil {
+		files = append(files, a.Config...)
+	}
+	var refs []secret.Ref
+	for _, f := range files {
+		if f.Secret != "" {
+			refs = append(refs, p.exact(secret.Ref(f.Secret)))
+		}
+	}
+	return refs
+}
+
+// exact is the reference to the version that is pinned. Where none is, as in a run that an older build planned, it stays as
+// it is.
+func (p *provision) exact(ref secret.Ref) secret.Ref {
+	for _, pin := range p.pins {
+		if pin.Ref == ref {
+			return pin.Exact()
+		}
+	}
+	return ref
+}
+
+// pinned are the files with their secrets in exactly the versions that were approved.
+func (p *provision) pinned(files []spec.File) []spec.File {
+	out := slices.Clone(files)
+	for i, f := range out {
+		if f.Secret != "" {
+			out[i].Secret = string(p.exact(secret.Ref(f.Secret)))
+		}
+	}
+	return out
+}
