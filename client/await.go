@@ -50,6 +50,22 @@ func (c *Client) await(ctx context.Context, handle temporal.WorkflowRun, out any
 // unattended is what a person is told.
 var unattended = fmt.Sprintf("no worker serves queue %s: start one with fermata-worker --serve workflows", wire.Queue)
 
+// slack is how far the clocks of this machine and of Temporal's may differ.
+const slack = 2 * time.Second
+
+// attendedSince is attended for a question that had no answer since asked. A worker that lives takes a question at once and
+// then polls anew; where nobody polled since, it need not be known for a minute that the last poll was long ago.
+func (c *Client) attendedSince(ctx context.Context, asked time.Time) bool {
+	if time.Since(asked) < longUnanswered {
+		return c.attended(ctx)
+	}
+	polled, err := PolledSince(ctx, c.temporal.WorkflowService(), c.namespace, wire.Queue, enumspb.TASK_QUEUE_TYPE_WORKFLOW, asked.Add(-slack))
+	return err != nil || polled
+}
+
+// longUnanswered is somewhat less than the SDK waits for an answer.
+const longUnanswered = 8 * time.Second
+
 // attended reports whether a worker serves workflows. Where that cannot be found out, the answer is still waited for.
 func (c *Client) attended(ctx context.Context) bool {
 	polled, err := Polled(ctx, c.temporal.WorkflowService(), c.namespace, wire.Queue, enumspb.TASK_QUEUE_TYPE_WORKFLOW)

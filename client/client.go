@@ -66,6 +66,12 @@ func Dial(ctx context.Context, o Options) (*Client, error) {
 	return c, nil
 }
 
+// Over reads through a connection that somebody else has, a worker: it lists runs. It decides nothing, as it knows no
+// installation, and closing it is the other's.
+func Over(t temporal.Client, namespace string) *Client {
+	return &Client{temporal: t, namespace: namespace, data: converter.GetDefaultDataConverter(), lookEvery: lookEvery}
+}
+
 // temporal merges Temporal's own profile with what overrides it.
 func (o Options) temporal() (temporal.Options, error) {
 	options, err := envconfig.LoadClientOptions(envconfig.LoadClientOptionsRequest{

@@ -13,12 +13,17 @@ import (
 const pollsWithin = 70 * time.Second
 
 // Polled reports whether a worker asked for work of that kind on the queue in the last minute. The error is Temporal's.
+func Polled(ctx context.Context, t workflowservice.WorkflowServiceClient, namespace, queue string, kind enumspb.TaskQueueType) (bool, error) {
+	return PolledSince(ctx, t, namespace, queue, kind, time.Now().Add(-pollsWithin))
+}
+
+// PolledSince reports whether a worker asked for work of that kind on the queue at that time or later. The error is Temporal's.
 //
 // Temporal divides a queue into partitions and tells of one at a time. The first one hears of all polls only while it gives
 // work away; after the loss of a Temporal process a poll can wait for a minute in another. So all are asked before a queue
 // counts as polled by nobody.
-func Polled(ctx context.Context, t workflowservice.WorkflowServiceClient, namespace, queue string, kind enumspb.TaskQueueType) (bool, error) {
-	if polled, err := partitionPolled(ctx, t, namespace, queue, kind); polled || err != nil {
+func PolledSince(ctx context.Context, t workflowservice.WorkflowServiceClient, namespace, queue string, kind enumspb.TaskQueueType, since time.Time) (bool, error) {
+	if polled, err := partitionPolled(ctx, t, namespace, queue, kind, since); polled || err != nil {
 		return polled, err
 	}
 	all, err := t.ListTaskQueuePartitions(ctx, &workflowservice.ListTaskQueuePartitionsRequest{
@@ -35,14 +40,14 @@ func Polled(ctx context.Context, t workflowservice.WorkflowServiceClient, namesp
 		if p.GetKey() == queue {
 			continue
 		}
-		if polled, err := partitionPolled(ctx, t, namespace, p.GetKey(), kind); polled || err != nil {
+		if polled, err := partitionPolled(ctx, t, namespace, p.GetKey(), kind, since); polled || err != nil {
 			return polled, err
 		}
 	}
 	return false, nil
 }
 
-func partitionPolled(ctx context.Context, t workflowservice.WorkflowServiceClient, namespace, partition string, kind enumspb.TaskQueueType) (bool, error) {
+func partitionPolled(ctx context.Context, t workflowservice.WorkflowServiceClient, namespace, partition string, kind enumspb.TaskQueueType, since time.Time) (bool, error) {
 	out, err := t.DescribeTaskQueue(ctx, &workflowservice.DescribeTaskQueueRequest{
 		Namespace: namespace, TaskQueue: &taskqueuepb.TaskQueue{Name: partition}, TaskQueueType: kind,
 	})
@@ -50,7 +55,7 @@ func partitionPolled(ctx context.Context, t workflowservice.WorkflowServiceClien
 		return false, err
 	}
 	for _, poller := range out.GetPollers() {
-		if time.Since(poller.GetLastAccessTime().AsTime()) < pollsWithin {
+		if !poller.GetLastAccessTime().AsTime().Before(since) {
 			return true, nil
 		}
 	}

@@ -21,10 +21,11 @@ import (
 // Progress asks a run where it is. runID is Temporal's; empty: the latest. NotFound: there is no such run, or its history
 // has expired: see Records.
 func (c *Client) Progress(ctx context.Context, workflowID, runID string) (wire.Progress, error) {
+	asked := time.Now()
 	value, err := c.temporal.QueryWorkflow(ctx, workflowID, runID, wire.QueryProgress)
 	if err != nil {
 		err = translate(err, "asking "+workflowID)
-		if !fault.Is(err, fault.NotFound) && !c.attended(ctx) {
+		if !fault.Is(err, fault.NotFound) && !c.attendedSince(ctx, asked) {
 			err = fault.New(fault.Unavailable, "asking %s: %s", workflowID, unattended)
 		}
 		return wire.Progress{}, err
@@ -58,6 +59,7 @@ func (c *Client) addInFlight(ctx context.Context, workflowID, runID string, p *w
 			reason := fault.FromTemporal(converter.WithFailureConverterSerializationContext(c.failures, of).FailureToError(f))
 			step.Reason = &reason
 		}
+		step.NoWorker = c.unserved(ctx, a, time.Now())
 		if a.GetState() == enumspb.PENDING_ACTIVITY_STATE_SCHEDULED && a.GetAttempt() <= 1 && a.GetLastFailure() == nil {
 			step.Doing = "waiting for a worker that does " + a.GetActivityType().GetName()
 		}
@@ -130,6 +132,12 @@ type Filter struct {
 	Limit int    // At most so many, newest first; 0: 100.
 }
 
+// page is how many runs Temporal is asked for at once; it gives no more unless it is told to.
+const page = 1000
+
+// Kinds are the workflow types of runs.
+func Kinds() []string { return []string{wire.ProvisionServer, wire.DecommissionServer} }
+
 // List returns runs, newest first.
 func (c *Client) List(ctx context.Context, f Filter) ([]Summary, error) {
 	limit := f.Limit
@@ -139,13 +147,13 @@ func (c *Client) List(ctx context.Context, f Filter) ([]Summary, error) {
 	var out []Summary
 	var token []byte
 	for len(out) < limit {
-		page, err := c.temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
-			Query: f.query(), PageSize: int32(min(limit-len(out), 100)), NextPageToken: token, //nolint:gosec // At most 100.
+		list, err := c.temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
+			Query: f.query(), PageSize: int32(min(limit-len(out), page)), NextPageToken: token, //nolint:gosec // At most page.
 		})
 		if err != nil {
 			return nil, translate(err, "listing runs")
 		}
-		for _, e := range page.GetExecutions() {
+		for _, e := range list.GetExecutions() {
 			s := Summary{WorkflowID: e.GetExecution().GetWorkflowId(), RunID: e.GetExecution().GetRunId(), Kind: e.GetType().GetName(), Started: e.GetStartTime().AsTime()}
 			if e.GetCloseTime() != nil {
 				closed := e.GetCloseTime().AsTime()
@@ -154,7 +162,7 @@ func (c *Client) List(ctx context.Context, f Filter) ([]Summary, error) {
 			s.attributes(e.GetSearchAttributes().GetIndexedFields())
 			out = append(out, s)
 		}
-		if token = page.GetNextPageToken(); len(token) == 0 {
+		if token = list.GetNextPageToken(); len(token) == 0 {
 			break
 		}
 	}
@@ -162,7 +170,7 @@ func (c *Client) List(ctx context.Context, f Filter) ([]Summary, error) {
 }
 
 func (f Filter) query() string {
-	clauses := []string{"FermataKind IN ('" + wire.ProvisionServer + "', '" + wire.DecommissionServer + "')"}
+	clauses := []string{"FermataKind IN ('" + strings.Join(Kinds(), "', '") + "')"}
 	if f.Kind != "" {
 		clauses[0] = "FermataKind = '" + literal(f.Kind) + "'"
 	}

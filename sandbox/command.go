@@ -93,7 +93,7 @@ func options(c *cli.Context) (Options, error) {
 		TemporalPort: c.Int("temporal-port"), UIPort: c.Int("ui-port"), VCenterPort: c.Int("vcenter-port"),
 		BastionPort: c.Int("bastion-port"), TicketsPort: c.Int("tickets-port"), ServicePort: c.Int("service-port"),
 		MailPort: c.Int("mail-port"), HooksPort: c.Int("hooks-port"),
-		WithoutWorker: c.Bool("no-worker"), Faults: map[string]*faults.Faults{},
+		WithoutWorker: c.Bool("no-worker"), Policy: DefaultPolicy, Faults: map[string]*faults.Faults{},
 	}
 	var err error
 	if o.Folder, err = filepath.Abs(c.String("data")); err != nil {

@@ -30,6 +30,9 @@ spec:
         secret: secret://file/payload-key
   decisions:
     allowedSigners: people/allowed_signers
+{{- if .Policy }}
+    policy: {{ .Policy }}
+{{- end }}
   secrets:
     file:
       folder: secrets
@@ -110,6 +113,7 @@ func (s *Sandbox) description(name string, certificate certificates.Pair) (strin
 	jump := fmt.Sprintf("{address: %q, user: %s, hostKeys: [%q]", s.Estate.Bastion.Addr(), "worker", s.Estate.Bastion.HostKey())
 	var b bytes.Buffer
 	err := template.Must(template.New("installation").Parse(installation)).Execute(&b, map[string]any{
+		"Policy":   map[bool]string{true: policyFile}[s.o.Policy != ""],
 		"Temporal": s.temporal, "TLS": certificate, "Namespace": Namespace, "KeyID": KeyID,
 		"VCenter": s.Estate.VCenter.URL(), "VCenterUser": estate.VCenterUser, "CAFile": s.Estate.VCenter.CAFile(),
 		"Jump": jump + "}", "JumpWithKey": jump + `, key: "secret://file/worker-key"}`,

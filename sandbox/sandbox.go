@@ -49,6 +49,7 @@ type Options struct {
 	Faults        map[string]*faults.Faults // By the names in estate.Systems.
 	WithoutWorker bool                      // Somebody else runs fermata-worker.
 	WithoutUI     bool
+	Policy        string // Text of the policy file, unless the folder has one; empty: none.
 	WorkerOptions []worker.Option
 	Log           *slog.Logger
 }
@@ -87,7 +88,7 @@ func Start(ctx context.Context, o Options) (s *Sandbox, err error) {
 	}
 	s.People = secrets.people
 	for _, start := range []func(context.Context, *secretFiles) error{
-		s.lock, s.checkPorts, s.startTemporal, s.startEstate, s.describe, s.startUI, s.startWorker,
+		s.lock, s.checkPorts, s.startTemporal, s.startEstate, s.govern, s.describe, s.startUI, s.startWorker,
 	} {
 		if err := start(ctx, secrets); err != nil {
 			return s, err

@@ -83,7 +83,10 @@ func (s screen) step(p wire.Progress, step wire.Step, now time.Time) []string {
 	if step.Tries > 1 {
 		text += "  " + times(step.Tries-1)
 	}
-	if step.Doing != "" {
+	switch {
+	case step.NoWorker != "":
+		text += "  " + s.paint(red, "no worker for "+line(step.NoWorker))
+	case step.Doing != "":
 		text += "  " + line(step.Doing)
 	}
 	out := []string{strings.TrimRight(text, " ")}

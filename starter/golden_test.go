@@ -67,6 +67,11 @@ func trees() map[string]wire.Progress {
 			ID: "deploy", Title: "deploy the machine", State: wire.StepRunning, Started: before(95 * time.Second), Attempt: 4, Doing: "cloning: 40 %",
 			Reason: &fault.Reason{Kind: fault.Unavailable, Text: "vcenter: connection refused"},
 		})
+	unserved := progressOf(wire.Running, ticket,
+		wire.Step{
+			ID: "deploy", Title: "deploy the machine", State: wire.StepRunning, Started: before(95 * time.Second), Attempt: 2,
+			Doing: "cloning: 40 %", NoWorker: "compute@berlin", Reason: &fault.Reason{Kind: fault.Unavailable, Text: "the worker fell silent"},
+		})
 
 	undone := progressOf(wire.Ended, ticket,
 		wire.Step{ID: "deploy", Title: "deploy the machine", State: wire.StepUndone, Started: before(2 * time.Minute), Ended: before(time.Minute)},
@@ -76,7 +81,7 @@ func trees() map[string]wire.Progress {
 	undone.Reason, undone.Refused = "asked for by alice@estate.test: wrong version", 3
 	undone.LeftBehind = []string{"open the firewall: changed by others"}
 	undone.Record = "sha256:" + strings.Repeat("ab", 32)
-	return map[string]wire.Progress{"waiting": waiting, "held": held, "running": running, "undone": undone}
+	return map[string]wire.Progress{"waiting": waiting, "held": held, "running": running, "no-worker": unserved, "undone": undone}
 }
 
 func TestTrees(t *testing.T) {

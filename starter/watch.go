@@ -76,7 +76,7 @@ func (v *view) show(p wire.Progress) {
 			continue
 		}
 		text := strings.Join(v.screen.step(p, step, *stepEnd(step)), "\n")
-		v.tellIf("step "+step.ID, string(step.State)+reason(step), text)
+		v.tellIf("step "+step.ID, string(step.State)+reason(step)+step.NoWorker, text)
 	}
 	for _, g := range p.Gates {
 		if text := strings.Join(v.screen.gate(p, g, g.Opened), "\n"); text != "" {

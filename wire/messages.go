@@ -116,6 +116,9 @@ type Step struct {
 	// Attempt and Doing are of the activity in flight; the client fills them in from Temporal.
 	Attempt int    `json:"attempt,omitempty"`
 	Doing   string `json:"doing,omitempty"`
+	// NoWorker is the queue that the activity waits at while nobody polls it: "compute", "compute@berlin". The client fills
+	// it in.
+	NoWorker string `json:"no_worker,omitempty"`
 }
 
 // Gate is something that waits for a decision.

@@ -1,6 +1,8 @@
 package worker
 
 import (
+	"context"
+
 	"fermata/activities/compute"
 	"fermata/activities/firewall"
 	"fermata/activities/guest"
@@ -25,20 +27,22 @@ type capability struct {
 	name string
 	// bind returns the activities for the systems that implement the port, and their names; nil where none does.
 	bind func(systems map[string]any, secrets secret.Pinner) (activitySet, []string)
+	// check asks a system as doctor does; nil where it does not implement the port.
+	check func(system any) func(ctx context.Context) error
 }
 
 // capabilities are those that Fermata comes with. Records are bound apart: an installation has one store.
 func capabilities() []capability {
 	return []capability{
-		{compute.Capability, binding(func(s map[string]compute.Platform, _ secret.Pinner) activitySet { return compute.NewActivities(s) })},
-		{guest.Capability, binding(func(s map[string]guest.Access, r secret.Pinner) activitySet { return guest.NewActivities(s, r) })},
-		{firewall.Capability, binding(func(s map[string]firewall.Firewall, _ secret.Pinner) activitySet { return firewall.NewActivities(s) })},
+		{compute.Capability, binding(func(s map[string]compute.Platform, _ secret.Pinner) activitySet { return compute.NewActivities(s) }), checking(compute.Platform.Check)},
+		{guest.Capability, binding(func(s map[string]guest.Access, r secret.Pinner) activitySet { return guest.NewActivities(s, r) }), checking(guest.Access.Check)},
+		{firewall.Capability, binding(func(s map[string]firewall.Firewall, _ secret.Pinner) activitySet { return firewall.NewActivities(s) }), checking(firewall.Firewall.Check)},
 		{loadbalancer.Capability, binding(func(s map[string]loadbalancer.Balancer, _ secret.Pinner) activitySet {
 			return loadbalancer.NewActivities(s)
-		})},
-		{ticketing.Capability, binding(func(s map[string]ticketing.Desk, _ secret.Pinner) activitySet { return ticketing.NewActivities(s) })},
-		{notify.Capability, binding(func(s map[string]notify.Notifier, _ secret.Pinner) activitySet { return notify.NewActivities(s) })},
-		{probe.Capability, binding(func(s map[string]probe.Prober, _ secret.Pinner) activitySet { return probe.NewActivities(s) })},
+		}), checking(loadbalancer.Balancer.Check)},
+		{ticketing.Capability, binding(func(s map[string]ticketing.Desk, _ secret.Pinner) activitySet { return ticketing.NewActivities(s) }), checking(func(d ticketing.Desk, ctx context.Context) error { return d.Check(ctx, "") })},
+		{notify.Capability, binding(func(s map[string]notify.Notifier, _ secret.Pinner) activitySet { return notify.NewActivities(s) }), checking(notify.Notifier.Check)},
+		{probe.Capability, binding(func(s map[string]probe.Prober, _ secret.Pinner) activitySet { return probe.NewActivities(s) }), checking(probe.Prober.Check)},
 	}
 }
 
@@ -49,6 +53,16 @@ func Capabilities() []string {
 		names = append(names, c.name)
 	}
 	return names
+}
+
+func checking[P any](check func(P, context.Context) error) func(any) func(context.Context) error {
+	return func(system any) func(context.Context) error {
+		port, ok := system.(P)
+		if !ok {
+			return nil
+		}
+		return func(ctx context.Context) error { return check(port, ctx) }
+	}
 }
 
 func binding[P any](make func(map[string]P, secret.Pinner) activitySet) func(map[string]any, secret.Pinner) (activitySet, []string) {

@@ -31,7 +31,9 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer, options 
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "config", Value: "fermata.yaml", EnvVars: []string{"FERMATA_CONFIG"}, Usage: "description of the installation"},
 			&cli.StringSliceFlag{Name: "serve", EnvVars: []string{"FERMATA_SERVE"}, Usage: "what to serve: " + Workflows + ", " + strings.Join(Capabilities(), ", ") + " (default: all that the configuration has)"},
-			&cli.BoolFlag{Name: "json", Usage: "log as JSON"},
+			&cli.StringFlag{Name: "log-format", Value: "text", EnvVars: []string{"FERMATA_LOG_FORMAT"}, Usage: "json or text"},
+			&cli.BoolFlag{Name: "json", Usage: "log as JSON, as --log-format json does"},
+			&cli.StringFlag{Name: "listen", EnvVars: []string{"FERMATA_LISTEN"}, Usage: "serve /metrics, /healthz and /readyz on `HOST:PORT`, such as 127.0.0.1:9464 (default: nowhere)"},
 		},
 		Action: func(c *cli.Context) error { return serve(ctx, c, options) },
 		OnUsageError: func(_ *cli.Context, err error, _ bool) error {
@@ -57,11 +59,13 @@ func serve(ctx context.Context, c *cli.Context, options []Option) error {
 	if err != nil {
 		return cli.Exit(err, 2)
 	}
-	var handler slog.Handler = slog.NewTextHandler(c.App.ErrWriter, nil)
-	if c.Bool("json") {
-		handler = slog.NewJSONHandler(c.App.ErrWriter, nil)
+	handler, err := logTo(c)
+	if err != nil {
+		return cli.Exit(err, 2)
 	}
-	w, err := New(Config{Installation: cfg, Serve: c.StringSlice("serve"), Log: slog.New(handler)}, options...)
+	w, err := New(Config{
+		Installation: cfg, Serve: c.StringSlice("serve"), Log: slog.New(handler), Listen: c.String("listen"), Traces: true,
+	}, options...)
 	if err != nil {
 		return cli.Exit(err, 2)
 	}
@@ -69,6 +73,9 @@ func serve(ctx context.Context, c *cli.Context, options []Option) error {
 		return err
 	}
 	fmt.Fprintf(c.App.Writer, "fermata-worker %s for %s, Temporal at %s\n", c.App.Version, cfg.Name, w.address)
+	if at := w.Observed(); at != "" {
+		fmt.Fprintf(c.App.Writer, "  metrics http://%s/metrics, health /healthz, readiness /readyz\n", at)
+	}
 	for _, line := range w.Endpoints() {
 		fmt.Fprintln(c.App.Writer, "  system", line)
 	}
@@ -78,4 +85,15 @@ func serve(ctx context.Context, c *cli.Context, options []Option) error {
 	<-ctx.Done()
 	fmt.Fprintln(c.App.Writer, "stopping: what is in flight may finish")
 	return w.Stop()
+}
+
+func logTo(c *cli.Context) (slog.Handler, error) {
+	switch format := c.String("log-format"); {
+	case format == "json", c.Bool("json"):
+		return slog.NewJSONHandler(c.App.ErrWriter, nil), nil
+	case format == "text":
+		return slog.NewTextHandler(c.App.ErrWriter, nil), nil
+	default:
+		return nil, fmt.Errorf("--log-format takes json or text, not %q", format)
+	}
 }

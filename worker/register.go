@@ -29,6 +29,7 @@ func (w *Worker) register(secrets secret.Pinner, namespace string) error {
 		if err != nil {
 			return fmt.Errorf("opening the records: %w", err)
 		}
+		w.records = store
 		record.NewActivities(store).Register(w.registrar(operation.Queue(record.Capability, "")))
 	}
 	for _, c := range capabilities() {

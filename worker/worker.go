@@ -20,10 +20,12 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"fermata/activities/operation"
+	"fermata/activities/record"
 	"fermata/client"
 	"fermata/config"
 	"fermata/config/providers"
 	"fermata/integrations"
+	"fermata/worker/observe"
 )
 
 // Workflows is what Config.Serve calls the workflow queue, beside the names of capabilities.
@@ -35,6 +37,10 @@ type Config struct {
 	// Serve names the queues to poll: Workflows and capabilities. Empty: all that the configuration has systems for.
 	Serve []string
 	Log   *slog.Logger
+	// Listen is where metrics, health and readiness are served, host:port; empty: nowhere. See package observe.
+	Listen string
+	// Traces sends traces where the OTEL_ variables of the environment say; nothing is sent if they say nothing.
+	Traces bool
 }
 
 // Worker serves queues until it is stopped.
@@ -46,9 +52,13 @@ type Worker struct {
 	activities   []ownActivities
 	interceptors []interceptor.WorkerInterceptor
 	systems      []opened
+	records      record.Store // Nil where records are not served.
 	temporal     temporal.Client
 	queues       map[string]sdk.Worker
 	named        map[string][]string // Activity types by queue.
+	namespace    string
+	observer     *observe.Observer // Nil: nobody looks.
+	traces       *observe.Traces   // Nil: none are sent.
 }
 
 type opened struct {
@@ -89,6 +99,7 @@ func New(cfg Config, options ...Option) (*Worker, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
+	cfg.Log = slog.New(observe.Handler(cfg.Log.Handler()))
 	w := &Worker{cfg: cfg, integrations: map[string]integrations.Integration{}, queues: map[string]sdk.Worker{}, named: map[string][]string{}}
 	for _, i := range builtIn() {
 		w.integrations[i.Type] = i
@@ -147,6 +158,9 @@ func (w *Worker) Start(ctx context.Context) (err error) {
 		}
 	}()
 	installation := w.cfg.Installation
+	if err := w.observe(ctx); err != nil {
+		return err
+	}
 	secrets, err := providers.Open(installation)
 	if err != nil {
 		return err
@@ -159,7 +173,10 @@ func (w *Worker) Start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	w.address = connection.HostPort
+	w.address, w.namespace = connection.HostPort, connection.Namespace
+	if w.observer != nil {
+		connection.MetricsHandler = w.observer.Metrics()
+	}
 	if w.temporal, err = temporal.DialContext(ctx, connection); err != nil {
 		return fmt.Errorf("connecting to Temporal at %s: %w", connection.HostPort, err)
 	}
@@ -178,6 +195,7 @@ func (w *Worker) Start(ctx context.Context) (err error) {
 		}
 		w.cfg.Log.Info("serving", "queue", name)
 	}
+	w.beSeen(ctx)
 	return nil
 }
 
@@ -203,7 +221,7 @@ func (w *Worker) queue(name string) sdk.Worker {
 	}
 	q := sdk.New(w.temporal, name, sdk.Options{
 		WorkerStopTimeout: 20 * time.Second,
-		Interceptors:      append([]interceptor.WorkerInterceptor{&admission{}}, w.interceptors...),
+		Interceptors:      append([]interceptor.WorkerInterceptor{&admission{}}, w.watching()...),
 		// A run that panics waits for a worker that does not; it is never failed by a bug of ours.
 		WorkflowPanicPolicy: sdk.BlockWorkflow,
 		DeploymentOptions:   deploymentOptions(),
@@ -230,6 +248,7 @@ func (w *Worker) Stop() error {
 	for _, q := range w.queues {
 		q.Stop()
 	}
+	w.unobserve()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	for _, s := range w.systems {
@@ -240,6 +259,10 @@ func (w *Worker) Stop() error {
 	if w.temporal != nil {
 		w.temporal.Close()
 	}
+	if err := w.traces.Close(ctx); err != nil {
+		w.cfg.Log.Warn("sending the last traces", "error", err)
+	}
+	w.traces = nil
 	w.queues, w.systems, w.temporal = map[string]sdk.Worker{}, nil, nil
 	return nil
 }

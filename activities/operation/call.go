@@ -56,6 +56,15 @@ func Queue(capability, site string) string {
 	return "fermata." + capability + "." + site
 }
 
+// QueueName names a queue as people read it: "compute@berlin" for "fermata.compute.berlin".
+func QueueName(queue string) string {
+	capability, site, atSite := strings.Cut(strings.TrimPrefix(queue, "fermata."), ".")
+	if !atSite {
+		return capability
+	}
+	return capability + "@" + site
+}
+
 // HeartbeatTimeout is how long a worker may be silent before its step is given to another.
 const HeartbeatTimeout = 15 * time.Second
 

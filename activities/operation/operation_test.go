@@ -40,3 +40,10 @@ func FuzzParseKey(f *testing.F) {
 		require.True(t, k.SameRun(text))
 	})
 }
+
+func TestQueuesAreNamedForPeople(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "compute@berlin", QueueName(Queue("compute", "berlin")))
+	require.Equal(t, "compute", QueueName(Queue("compute", "")))
+	require.Equal(t, "fermata", QueueName("fermata"))
+}

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"log/slog"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -11,13 +12,15 @@ import (
 	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/api/proxy"
 	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/interceptor"
 
 	"fermata/encryption"
 	fermata "fermata/worker"
+	"fermata/worker/observe"
 )
 
 // Recorded is how many histories there are at least. It only ever grows: a history is never removed.
-const recorded = 31
+const recorded = 35
 
 const folder = "histories"
 
@@ -52,6 +55,27 @@ func TestReplay(t *testing.T) {
 			require.NoError(t, Replay(h, keys(t)), "this build cannot go on with a run of an older one: use workflow.GetVersion; never record the history anew")
 		})
 	}
+}
+
+// Whoever watches a run sends headers along with its activities, and adds no command: a run goes on with a worker that is
+// watched otherwise than the one that began it.
+func TestReplayDoesNotDependOnWhoWatches(t *testing.T) {
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+	t.Setenv("OTEL_TRACES_SAMPLER", "always_off")
+	silent := slog.New(slog.DiscardHandler)
+	traces, err := observe.NewTraces(t.Context(), "", silent)
+	require.NoError(t, err)
+	require.NotNil(t, traces)
+	watching := append([]interceptor.WorkerInterceptor{observe.Lines(silent)}, traces.Interceptors()...)
+	for _, file := range files(t) {
+		h, err := Load(file)
+		require.NoError(t, err)
+		require.NoError(t, replay(h, keys(t), watching...), file)
+		begun := h.GetEvents()[0].GetWorkflowExecutionStartedEventAttributes()
+		begun.Header = &commonpb.Header{Fields: map[string]*commonpb.Payload{"_tracer-data": {Data: []byte("no span")}}}
+		require.NoError(t, replay(h, keys(t), watching...), "%s with a header that cannot be read", file)
+	}
+	require.NoError(t, traces.Close(t.Context()))
 }
 
 func TestHistoriesAreComplete(t *testing.T) {

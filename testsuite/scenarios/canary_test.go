@@ -3,8 +3,10 @@ package scenarios
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -38,6 +40,7 @@ type coalmine struct {
 	secrets map[string]string
 	log     *lockedBuffer // Of the worker and the systems.
 	safe    *safe
+	shown   string // Where the worker shows metrics and readiness.
 }
 
 // targets are the files of a guest that hold a secret because the spec says so, and where else one may stand: by the end
@@ -61,9 +64,10 @@ func dig(t *testing.T) *coalmine {
 	c.plant(t)
 	cfg, err := config.Load(c.config)
 	require.NoError(t, err)
-	w, err := worker.New(worker.Config{Installation: cfg, Log: log})
+	w, err := worker.New(worker.Config{Installation: cfg, Log: log, Listen: "127.0.0.1:0"})
 	require.NoError(t, err)
 	require.NoError(t, w.Start(t.Context()))
+	c.shown = w.Observed()
 	t.Cleanup(func() { require.NoError(t, w.Stop()) })
 	return c
 }
@@ -155,6 +159,9 @@ func (c *coalmine) fail(t *testing.T) client.Started {
 func (c *coalmine) everywhere(t *testing.T) places {
 	t.Helper()
 	p := places{"log of the worker and the systems": c.log.Bytes()}
+	for _, page := range []string{"metrics", "readyz", "healthz"} {
+		p["worker: "+page] = c.show(t, page)
+	}
 	p.files(t, c.Folder)
 	p.systems(t, c.bench)
 	cfg, err := config.Load(c.config)
@@ -176,6 +183,18 @@ func (c *coalmine) everywhere(t *testing.T) places {
 		p["terminal: -o json "+line] = c.type_(t, append([]string{"-o", "json"}, strings.Fields(line)...)...)
 	}
 	return p
+}
+
+// show is what the worker shows to whoever reaches it.
+func (c *coalmine) show(t *testing.T, page string) []byte {
+	t.Helper()
+	response, err := http.Get("http://" + c.shown + "/" + page)
+	require.NoError(t, err)
+	defer func() { _ = response.Body.Close() }()
+	data, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	require.NotEmpty(t, data)
+	return data
 }
 
 // written is the spec with the secrets, in a file and for another server.

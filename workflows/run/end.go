@@ -43,6 +43,7 @@ func (f *Frame) end(ctx workflow.Context) (wire.StartOutput, error) {
 	if err := f.handedOver(ctx); err != nil {
 		return wire.StartOutput{}, err
 	}
+	f.heardOfNotices(ctx)
 	if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
 		return wire.StartOutput{}, err
 	}

@@ -2,7 +2,9 @@ package run
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
@@ -72,4 +74,16 @@ func (f *Frame) handedOver(ctx workflow.Context) error {
 		return nil
 	}
 	return workflow.Await(ctx, func() bool { return f.starting == 0 })
+}
+
+// showNotices is how long a run that has ended waits to show what became of its last notices. They go on without it.
+const showNotices = 5 * time.Second
+
+func (f *Frame) heardOfNotices(ctx workflow.Context) {
+	heard := func() bool {
+		return !slices.ContainsFunc(f.state.Notices, func(n *wire.NoticeState) bool { return n.State == wire.NoticeSending })
+	}
+	if !heard() {
+		_, _ = workflow.AwaitWithTimeout(ctx, showNotices, heard)
+	}
 }

@@ -162,7 +162,13 @@ func (s *Server) Messages(ctx context.Context) (texts [][]byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(files, func(a, b string) int { return cmp.Compare(delivered(a), delivered(b)) })
+	at := map[string]int64{}
+	for _, file := range files {
+		if at[file], err = delivered(file); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortFunc(files, func(a, b string) int { return cmp.Compare(at[a], at[b]) })
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
@@ -173,11 +179,13 @@ func (s *Server) Messages(ctx context.Context) (texts [][]byte, err error) {
 	return texts, nil
 }
 
-// delivered reads the time from a maildir's file name, in microseconds: Exim's begin with SECONDS.HMICROSECONDSP.
-func delivered(file string) (at int64) {
+// delivered reads the time from a maildir's file name, in microseconds: Exim's begin with SECONDS.MMICROSECONDSP.
+func delivered(file string) (at int64, err error) {
 	var seconds, micro int64
-	_, _ = fmt.Sscanf(filepath.Base(file), "%d.H%dP", &seconds, &micro)
-	return seconds*1e6 + micro
+	if _, err := fmt.Sscanf(filepath.Base(file), "%d.M%dP", &seconds, &micro); err != nil {
+		return 0, fmt.Errorf("reading the time in %s: %w", file, err)
+	}
+	return seconds*1e6 + micro, nil
 }
 
 // settle waits until the queue is empty: Exim puts a message there before it says that it took it.

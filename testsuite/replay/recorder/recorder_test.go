@@ -38,6 +38,7 @@ func stories() []story {
 	all = append(all, ends()...)
 	all = append(all, carried()...)
 	all = append(all, removals()...)
+	all = append(all, governed()...)
 	return append(all, inquiries()...)
 }
 
@@ -46,6 +47,7 @@ type set struct {
 	*stage.Stage
 	folder string
 	faults map[string]*faults.Faults
+	policy string              // Text of the policy file; empty: none.
 	begin  func() *stage.Stage // Starts the sandbox, also once more.
 }
 
@@ -60,7 +62,7 @@ func build(t *testing.T, key []byte) *set {
 	require.NoError(t, os.MkdirAll(secrets, 0o700))
 	require.NoError(t, os.WriteFile(filepath.Join(secrets, "payload-key"), key, 0o600))
 	s.begin = func() *stage.Stage {
-		return stage.Start(t, sandbox.Options{Folder: s.folder, WithoutUI: true, Log: stage.Logger(t), Faults: s.faults})
+		return stage.Start(t, sandbox.Options{Folder: s.folder, WithoutUI: true, Log: stage.Logger(t), Faults: s.faults, Policy: s.policy})
 	}
 	s.Stage = s.begin()
 	return s
