@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	temporal "go.temporal.io/sdk/client"
 
 	"fermata/client"
 	"fermata/decision"
@@ -79,6 +80,7 @@ func (s *siege) matrix(t *testing.T, path, name, address string, out *attacked) 
 			out.expected = append(out.expected, c.verdict)
 		}
 	}
+	x.nonsense(t)
 	x.quorum(t, path, out)
 	done := s.Done(t, x.Started)
 	require.Equal(t, len(out.expected), looked(done))
@@ -131,6 +133,19 @@ func (x *target) signalling(t *testing.T, a attack, f *forger) (verdict, text st
 	require.NoError(t, x.signal(t, a.make(f)))
 	x.kept(t, a, x.recorded(t, n+1), viaSignal)
 	return a.code, ""
+}
+
+// nonsense sends what cannot be read as a decision at all. An update is answered with an error; Temporal's SDK drops the signal.
+func (x *target) nonsense(t *testing.T) {
+	t.Helper()
+	n := looked(x.progress(t))
+	handle, err := x.Client.Temporal().UpdateWorkflow(t.Context(), temporal.UpdateWorkflowOptions{
+		WorkflowID: x.WorkflowID, UpdateName: wire.UpdateDecide, Args: []any{"approve"}, WaitForStage: temporal.WorkflowUpdateStageCompleted,
+	})
+	require.NoError(t, err)
+	require.ErrorContains(t, handle.Get(t.Context(), nil), "unable to decode")
+	require.NoError(t, x.Client.Temporal().SignalWorkflow(t.Context(), x.WorkflowID, "", wire.SignalDecide, "approve"))
+	require.Equal(t, n, looked(x.untouched(t, nil)))
 }
 
 // kept requires that the latest decision of a run is the refused one.

@@ -10,6 +10,7 @@ import (
 
 	"fermata/client"
 	"fermata/decision"
+	"fermata/spec"
 	"fermata/testsuite/people"
 	"fermata/testsuite/stage"
 	"fermata/wire"
@@ -23,9 +24,9 @@ type application struct {
 	envelope      decision.Envelope
 }
 
-func (s *siege) application(t *testing.T, name, address string) *application {
+func (s *siege) application(t *testing.T, name, address string, change ...func(*spec.Server)) *application {
 	t.Helper()
-	document, err := json.Marshal(stage.Server(t, name, address))
+	document, err := json.Marshal(stage.Server(t, name, address, change...))
 	require.NoError(t, err)
 	hash, err := decision.Hash(json.RawMessage(document))
 	require.NoError(t, err)

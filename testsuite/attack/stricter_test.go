@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/serviceerror"
 
+	"fermata/client"
 	"fermata/decision"
 	"fermata/spec"
 	"fermata/testsuite/people"
@@ -55,6 +56,33 @@ func stricter(t *testing.T, s *siege) {
 	x.late(t, f)
 	require.Equal(t, held, x.facts(t), "nothing was done")
 	x.evidence(t, expected)
+	x.copiedStart(t)
+}
+
+// copiedStart starts a run once more with the start of one that has ended. It asks for approvals of its own, and cannot end
+// without a person, because the run has its record.
+func (x *target) copiedStart(t *testing.T) {
+	t.Helper()
+	x.gone(t)
+	a := x.application(t, x.name, x.address, func(d *spec.Server) { d.Metadata.Environment = "hasty" })
+	a.envelope.Run = x.Run
+	x.rule(t, "approvers", "quorum: 1")
+	again := a.start(t, x.startOf(t))
+	x.Until(t, again.Started, "waiting again", people.In(wire.Waiting))
+	again.untouched(t, nil)
+	x.Decide(t, client.Decision{WorkflowID: x.WorkflowID, Command: decision.Cancel}, x.Requester)
+	p := x.Until(t, again.Started, "held at its record", people.In(wire.Held))
+	_, open := p.Gate(decision.Skip, "record")
+	require.True(t, open, "%+v", p.Gates)
+	x.Decide(t, client.Decision{WorkflowID: x.WorkflowID, Command: decision.Skip, Step: "record"}, x.Requester)
+	again.gone(t)
+}
+
+func (x *target) startOf(t *testing.T) decision.Signed {
+	t.Helper()
+	first := x.progress(t).Decisions[0]
+	require.Equal(t, "start", first.Via)
+	return first.Signed
 }
 
 // late sends a good decision to a run that has ended: Temporal takes it no more, and says so.
