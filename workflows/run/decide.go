@@ -24,6 +24,7 @@ func (f *Frame) listen(ctx workflow.Context) error {
 	}
 	update := func(ctx workflow.Context, d wire.Decide) (wire.DecideResult, error) {
 		f.updates++
+		f.weigh(ctx)
 		return f.decide(ctx, d, "update")
 	}
 	err = workflow.SetUpdateHandlerWithOptions(ctx, wire.UpdateDecide, update, workflow.UpdateHandlerOptions{
@@ -63,6 +64,7 @@ func (f *Frame) receive(ctx workflow.Context) {
 			return
 		}
 		f.signals++
+		f.weigh(ctx)
 		f.take(ctx, d)
 	}
 }
