@@ -88,7 +88,9 @@ func (r *Rules) fill(t *Terms, rule spec.PolicyRule, f Facts) {
 	if !f.Emergency {
 		return
 	}
+	// Quorum, deadline and escalation are of an approval, which there is none of: one person reviews, in the time of a review.
 	t.Change, t.May[Start] = spec.ChangeEmergency, People{}
+	t.Quorum, t.Deadline, t.Escalate = 1, 0, nil
 	if e := rule.Emergency; e != nil {
 		t.May[Start] = r.people(e.By)
 		t.Review = &Review{By: r.people(e.Review), Within: time.Duration(e.Within)}

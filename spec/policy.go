@@ -93,7 +93,7 @@ type Escalation struct {
 // Emergency lets people act first, and be judged afterwards.
 type Emergency struct {
 	By     []string `yaml:"by" json:"by"`         // Groups that may start an emergency change.
-	Review []string `yaml:"review" json:"review"` // Groups of which somebody else must review what was done.
+	Review []string `yaml:"review" json:"review"` // Groups of which one person other than the requester must review what was done.
 	Within Duration `yaml:"within" json:"within"` // Deadline of the review, since the plan was made.
 }
 

@@ -156,6 +156,19 @@ func TestAnEmergencyActsFirstAndIsReviewed(t *testing.T) {
 	require.Equal(t, []string{"four_eyes", "accepted"}, codesOf(x.verdicts))
 }
 
+// Nobody waits for a second person at a review, whatever approvals need.
+func TestOnePersonReviewsAnEmergency(t *testing.T) {
+	t.Parallel()
+	x, told := ruled(t, "  rules:\n    - {name: all, may: {start: [bob]}, approval: {quorum: 2, deadline: 30m, escalate: {after: 10m, to: [bob]}}, "+
+		"emergency: {by: [alice], review: [carol], within: 8h}}\n")
+	x.say(t, time.Hour, bob, decision.Approve, "")
+	x.say(t, 2*time.Hour, carol, decision.Approve, "")
+	out := x.begin(t, emergency)
+	require.Equal(t, "an emergency change, reviewed and accepted by "+carol, out.Reason)
+	require.Equal(t, []string{decision.CodeNotAllowed, "accepted"}, codesOf(x.verdicts))
+	require.Equal(t, []notify.Event{notify.Waiting}, events(*told), "nothing is escalated")
+}
+
 func TestAnEmergencyThatNobodyReviewsSaysSo(t *testing.T) {
 	t.Parallel()
 	x, _ := ruled(t, urgent)
