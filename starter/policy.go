@@ -231,7 +231,7 @@ func (t *trial) judge(file string, p wire.Progress) error {
 
 // terms shows what a policy says of a run.
 func (s screen) terms(t *decision.Terms, f decision.Facts, signers *decision.AllowedSigners) {
-	s.printf("policy  %s\nrun     %s, environment %s, site %s\nrule    %s, a %s change\n", t.Policy, line(f.Kind), orAny(f.Environment), orAny(f.Site), orAny(t.Rule), orAny(t.Change))
+	s.printf("policy  %s\nrun     %s, environment %s, site %s\nrule    %s, %s change\n", t.Policy, line(f.Kind), orAny(f.Environment), orAny(f.Site), orAny(t.Rule), article(orAny(t.Change)))
 	for _, c := range slices.Sorted(maps.Keys(t.May)) {
 		s.printf("  %-10s %s\n", c, s.people(t.Who(c), signers, t))
 	}
@@ -246,6 +246,13 @@ func (s screen) terms(t *decision.Terms, f decision.Facts, signers *decision.All
 	for _, l := range t.Limits {
 		s.printf("  limit %s: %s\n", line(l.Name), limitText(l))
 	}
+}
+
+func article(change string) string {
+	if change == spec.ChangeEmergency {
+		return "an " + change
+	}
+	return "a " + change
 }
 
 func deadlineText(d time.Duration) string {
