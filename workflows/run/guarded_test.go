@@ -93,6 +93,9 @@ func TestAStoppedRunCanBeCancelled(t *testing.T) {
 	x.say(t, 2*time.Minute, alice, decision.Cancel, "")
 	require.Equal(t, wire.Cancelled, x.begin(t, nil).Outcome)
 	require.Empty(t, x.house.done)
+	ended := x.progress(t)
+	require.Nil(t, ended.Stopped, "it waits for nobody any more")
+	require.Empty(t, ended.Waits)
 }
 
 const mechanical = "  machines: [" + alice + "]\n  rules:\n    - {name: routine, change: standard, may: {start: [people], operate: [bob]}}\n"
