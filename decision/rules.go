@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -125,6 +126,14 @@ func (r *Rules) people(groups []string) People {
 		}
 	}
 	return p
+}
+
+// Addresses are where any group is told something, in the order of the groups' names.
+func (r *Rules) Addresses() []Address {
+	if r == nil {
+		return nil
+	}
+	return r.people(slices.Sorted(maps.Keys(r.doc.Spec.Groups))).Notify
 }
 
 // Automation returns who may stop everything, and who may let it go on: what holds for the guard.
