@@ -147,7 +147,7 @@ func TestAlertsFire(t *testing.T) {
 
 	a = b.alert(t, "FermataWorkflowTaskFails", true)
 	require.Equal(t, "Broken", a.Labels["workflow_type"])
-	require.NoError(t, b.Client.Temporal().TerminateWorkflow(t.Context(), stuck.GetID(), "", "seen"))
+	require.NoError(t, b.Admin(t).Temporal().TerminateWorkflow(t.Context(), stuck.GetID(), "", "seen"))
 	b.scrape(t)
 
 	b.alert(t, "FermataRunsUnknown", false)
