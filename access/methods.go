@@ -41,8 +41,8 @@ func forWorkers() []group {
 		{workflowService, []Role{Workflows}, []string{
 			"PollWorkflowTaskQueue", "RespondWorkflowTaskCompleted", "RespondWorkflowTaskFailed", "RespondQueryTaskCompleted", "ResetStickyTaskQueue",
 		}},
-		// A worker of workflows reads the history that it does not have, who polls a queue, and who holds a reservation; it counts
-		// the runs that go on, for its metrics.
+		// A worker of workflows reads the history that it does not have, who polls a queue, who holds a reservation, and for
+		// its metrics how many runs there are.
 		{workflowService, []Role{Workflows, Operator, Reader, UI, Admin}, []string{
 			"GetWorkflowExecutionHistory", "GetWorkflowExecutionHistoryReverse", "DescribeWorkflowExecution", "DescribeTaskQueue", "ListTaskQueuePartitions",
 			"ListWorkflowExecutions",

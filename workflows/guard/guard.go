@@ -179,8 +179,8 @@ func (g *guard) open(ctx workflow.Context) error {
 		return fmt.Errorf("hashing what is shown: %w", err)
 	}
 	opened, err := authority.OpenGate(ctx, authority.OpenGateInput{Gate: wire.GateAutomation})
-	for err != nil {
-		if stopped := workflow.Sleep(ctx, time.Minute); stopped != nil {
+	for pause := time.Minute; err != nil; pause = min(2*pause, 10*time.Minute) {
+		if stopped := workflow.Sleep(ctx, pause); stopped != nil {
 			return stopped
 		}
 		opened, err = authority.OpenGate(ctx, authority.OpenGateInput{Gate: wire.GateAutomation})

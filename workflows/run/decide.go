@@ -216,16 +216,20 @@ func (f *Frame) keep(j wire.Judged) {
 
 func weight(s decision.Signed) int { return len(s.Envelope) + len(s.Signature) }
 
-// openAgain is how long the run waits for the policy's files to come back. Without them nobody could decide.
-const openAgain = time.Minute
+// The run waits for the policy's files to come back: without them nobody could decide. It looks after a minute, then after
+// ever longer pauses, so that a week without them fills no history.
+const (
+	openAgain   = time.Minute
+	openAtLeast = 10 * time.Minute
+)
 
 // open draws a gate's nonce and opens it. It gives up only when ctx is cancelled: a gate that never opened would leave
 // the run waiting for nobody.
 func (f *Frame) open(ctx workflow.Context, g wire.Gate) error {
 	opened, err := authority.OpenGate(ctx, authority.OpenGateInput{Gate: g.ID})
-	for err != nil {
+	for pause := openAgain; err != nil; pause = min(2*pause, openAtLeast) {
 		workflow.GetLogger(ctx).Warn("opening a gate", "gate", g.ID, "error", err)
-		if stopped := workflow.Sleep(ctx, openAgain); stopped != nil {
+		if stopped := workflow.Sleep(ctx, pause); stopped != nil {
 			return fmt.Errorf("opening gate %q: %w", g.ID, stopped)
 		}
 		opened, err = authority.OpenGate(ctx, authority.OpenGateInput{Gate: g.ID})

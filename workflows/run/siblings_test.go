@@ -386,7 +386,7 @@ func TestAGateOpensWhenThePolicyIsBack(t *testing.T) {
 		gone = false
 		y.mend("do a")
 	}, 10*time.Minute)
-	x.say(t, 12*time.Minute, alice, decision.Retry, "a")
+	x.say(t, 20*time.Minute, alice, decision.Retry, "a")
 	require.Equal(t, wire.Done, x.run(t).Outcome)
 }
 

@@ -36,7 +36,7 @@ func governed() []story {
 			s.Decide(t, client.Decision{WorkflowID: started.WorkflowID, Command: decision.Approve}, s.Approver)
 			s.Done(t, started)
 			// The guard never ends by itself.
-			require.NoError(t, s.Client.Temporal().CancelWorkflow(t.Context(), wire.GuardWorkflowID(), ""))
+			require.NoError(t, s.Admin(t).Temporal().CancelWorkflow(t.Context(), wire.GuardWorkflowID(), ""))
 			return append(of(started), execution{id: wire.GuardWorkflowID()})
 		}},
 	}
