@@ -145,6 +145,20 @@ func TestAWorkerPollsItsQueuesOnly(t *testing.T) {
 	}
 }
 
+func TestAWorkerOfSystemsLooksAtItsQueuesOnly(t *testing.T) {
+	t.Parallel()
+	look := func(role Role, name string) error {
+		return grant(role).Allow(Call{API: workflowService + "DescribeTaskQueue", Namespace: "fermata", Request: &workflowservice.DescribeTaskQueueRequest{TaskQueue: queue(name)}})
+	}
+	for _, name := range []string{"fermata.compute.berlin", "/_sys/fermata.compute.berlin/3"} {
+		require.NoError(t, look(Worker, name), name)
+	}
+	for _, name := range []string{"fermata", "fermata.compute", "/_sys/fermata.compute.paris/3", "/_sys/", "/_sys/fermata.compute.berlin", ""} {
+		require.ErrorContains(t, look(Worker, name), "no right to task queue", name)
+		require.NoError(t, look(Reader, name), name)
+	}
+}
+
 func TestAWorkflowsStickyQueueStandsForItsOwn(t *testing.T) {
 	t.Parallel()
 	poll := func(q *taskqueuepb.TaskQueue) error {

@@ -41,12 +41,13 @@ func forWorkers() []group {
 		{workflowService, []Role{Workflows}, []string{
 			"PollWorkflowTaskQueue", "RespondWorkflowTaskCompleted", "RespondWorkflowTaskFailed", "RespondQueryTaskCompleted", "ResetStickyTaskQueue",
 		}},
-		// A worker of workflows reads the history that it does not have, who polls a queue, who holds a reservation, and for
-		// its metrics how many runs there are.
+		// A worker of workflows reads the history that it does not have, and who holds a reservation.
 		{workflowService, []Role{Workflows, Operator, Reader, UI, Admin}, []string{
-			"GetWorkflowExecutionHistory", "GetWorkflowExecutionHistoryReverse", "DescribeWorkflowExecution", "DescribeTaskQueue", "ListTaskQueuePartitions",
-			"ListWorkflowExecutions",
+			"GetWorkflowExecutionHistory", "GetWorkflowExecutionHistoryReverse", "DescribeWorkflowExecution",
+			"ListWorkflowExecutions", // How many runs go on, for its metrics.
 		}},
+		// Who polls a queue. A worker of systems may ask it of its own: allow.go.
+		{workflowService, Roles(), []string{"DescribeTaskQueue", "ListTaskQueuePartitions"}},
 	}
 }
 

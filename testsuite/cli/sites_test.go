@@ -131,6 +131,9 @@ func (h *hall) sites(t *testing.T) sites {
 			require.Contains(t, text, pairs[i], name)
 			text = strings.ReplaceAll(text, pairs[i], pairs[i+1])
 		}
+		certificate := regexp.MustCompile(`tls: \{[^}]*\}`)
+		require.Regexp(t, certificate, text, name)
+		text = certificate.ReplaceAllString(text, "tls: {ca: temporal/tls/frontend-ca.pem, cert: temporal/tls/worker.pem, key: temporal/tls/worker.key}")
 		return h.write(t, name, text)
 	}
 	h.secrets(t, "secrets-central", "payload-key", "payload-key")

@@ -24,7 +24,7 @@ func TestWorkersAsProcesses(t *testing.T) {
 	a = child(t, roleWorker, "--config", h.Config).run()
 	require.Equal(t, 1, a.code, a.out)
 	require.Contains(t, a.out, "spiffe://sandbox/operator has the role operator, which may not call RecordWorkerHeartbeat", "people's certificate is no worker's")
-	a = child(t, roleWorker, "--config", h.Config, "--log-format", "xml").run()
+	a = child(t, roleWorker, "--config", h.WorkerConfig, "--log-format", "xml").run()
 	require.Equal(t, 2, a.code, a.out)
 	require.Contains(t, a.out, `takes json or text, not "xml"`)
 	a = h.requester(t, 7, "doctor")
