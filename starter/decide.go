@@ -161,7 +161,7 @@ func (s *session) counted(result wire.DecideResult, what string) error {
 
 func (s *session) verdict(result wire.DecideResult, what string) error {
 	if !result.Accepted {
-		return refused("%s does not count: %s (%s). The refusal is recorded.", what, result.Reason, result.Code)
+		return refused("%s does not count: %s (%s). The refusal is kept.", what, result.Reason, result.Code)
 	}
 	return nil
 }

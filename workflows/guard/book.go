@@ -56,8 +56,12 @@ func (b *book) ask(a wire.GuardAsk, now time.Time) []message {
 	if a.What == wire.AskBegin || b.Runs[i].Permit > 0 {
 		return []message{{a.WorkflowID, wire.GuardAnswer{Stopped: b.Stopped, Permit: b.Runs[i].Permit}}}
 	}
-	b.unqueue(a.Run)
-	b.Waiting = append(b.Waiting, a)
+	// Who asks again, perhaps with other limits after it continued as new, keeps its place.
+	if place := slices.IndexFunc(b.Waiting, func(w wire.GuardAsk) bool { return w.Run == a.Run }); place >= 0 {
+		b.Waiting[place] = a
+	} else {
+		b.Waiting = append(b.Waiting, a)
+	}
 	told := b.serve(now)
 	if b.queued(a.Run) {
 		told = append(told, message{a.WorkflowID, wire.GuardAnswer{Stopped: b.Stopped, Waits: b.why(a, now)}})

@@ -57,6 +57,7 @@ func TestWhoWaitsFirstGoesFirst(t *testing.T) {
 	for n := range 5 {
 		b.ask(run(n), noon.Add(time.Duration(n)*time.Minute))
 	}
+	b.ask(run(2), noon.Add(30*time.Minute)) // Asking again costs no place.
 	require.Equal(t, map[string]int{"server/2": 3}, permits(b.serve(noon.Add(time.Hour))))
 	require.Equal(t, map[string]int{"server/3": 4}, permits(b.serve(noon.Add(time.Hour+time.Minute))))
 }

@@ -41,10 +41,11 @@ type Frame struct {
 	signals int
 	// deciding counts the signals that are being decided; updates are counted by Temporal.
 	deciding int
-	heavy    bool // The history has too many bytes.
-	heard    int  // Answers of the guard.
-	starting int  // Notices that have no run of their own yet.
-	ending   bool // What is left is to undo and to write the record.
+	lastAsk  string // What was asked of the guard last.
+	heavy    bool   // The history has too many bytes.
+	heard    int    // Answers of the guard.
+	starting int    // Notices that have no run of their own yet.
+	ending   bool   // What is left is to undo and to write the record.
 	decided  workflow.ReceiveChannel
 }
 

@@ -28,6 +28,9 @@ const (
 	guardAnswers = 30 * time.Second
 	// askAgain is how often a run asks again that may not go on without an answer.
 	askAgain = time.Minute
+	// askWaiting is how often one asks again that waits for a limit or for the end of a stop: the guard may have been ended, and
+	// a new one knows nobody.
+	askWaiting = 10 * time.Minute
 )
 
 // hear takes what the guard says.
@@ -35,7 +38,16 @@ func (f *Frame) hear(ctx workflow.Context) {
 	said := workflow.GetSignalChannel(ctx, wire.SignalAnswer)
 	for {
 		var a wire.GuardAnswer
-		if !said.Receive(ctx, &a) || ctx.Err() != nil {
+		if f.state.Guard.Stopped == nil && f.state.Guard.Waits == "" {
+			said.Receive(ctx, &a)
+		} else if some, _ := said.ReceiveWithTimeout(ctx, askWaiting, &a); !some {
+			if ctx.Err() != nil || f.ending {
+				return
+			}
+			_ = f.askGuard(ctx, f.pending())
+			continue
+		}
+		if ctx.Err() != nil {
 			return
 		}
 		f.heard++
@@ -46,6 +58,14 @@ func (f *Frame) hear(ctx workflow.Context) {
 		f.state.Guard.Permit = max(f.state.Guard.Permit, a.Permit)
 		f.show(ctx)
 	}
+}
+
+// pending is what a run asks again that waits: for its permit, or else whether automation is still stopped.
+func (f *Frame) pending() string {
+	if f.lastAsk == wire.AskAct && f.state.Guard.Permit == 0 {
+		return wire.AskAct
+	}
+	return wire.AskBegin
 }
 
 // register makes the run known to the guard, before it does anything, and learns whether automation is stopped.
@@ -69,7 +89,7 @@ func (f *Frame) permit(ctx workflow.Context) error {
 // consult asks the guard and waits until it said yes. Without an answer only what people asked for goes on.
 func (f *Frame) consult(ctx workflow.Context, what string, yes func() bool) error {
 	machine := f.state.Terms.Machine(f.state.Requester)
-	f.state.Guard.Without = ""
+	f.state.Guard.Without, f.lastAsk = "", what
 	for {
 		before := f.heard
 		err := f.askGuard(ctx, what)
@@ -86,6 +106,9 @@ func (f *Frame) consult(ctx workflow.Context, what string, yes func() bool) erro
 		switch {
 		case f.heard > before:
 			f.show(ctx)
+			if !yes() {
+				f.enter(ctx, wire.Waiting)
+			}
 			// Who waits for days takes decisions meanwhile: it goes on in a new execution when this one can take no more.
 			if err := workflow.Await(ctx, func() bool { return yes() || stop() || f.full(ctx) }); err != nil || yes() || stop() {
 				return err
