@@ -46,11 +46,13 @@ record: ## record the histories that are missing (FERMATA_RECORD names stories, 
 crash: ## kill processes at every step in every way, and at random moments: takes long
 	$(GO) test -count=1 -v -vet=off -tags long -ldflags '$(LDFLAGS)' -timeout 3h ./testsuite/crash
 
+# The first pass compiles, and installs and builds what tests need: no test's time is spent on it. Then two packages share
+# the processors, since the two long ones mostly wait: for outages, for guests, for Temporal.
 .PHONY: bed
 bed: ## test on real daemons in network namespaces: root on Debian, installs packages
 	@echo "Building the test bed. What it prepares is kept in FERMATA_BED_CACHE, by default in the user's cache folder."
-	@$(GO) test -vet=off -ldflags '$(LDFLAGS)' -run '^$$' $(BED) > /dev/null || $(GO) test -vet=off -ldflags '$(LDFLAGS)' -run '^$$' $(BED)
-	@set -o pipefail; $(GO) test -count=1 -p 1 -parallel 4 -v -vet=off -ldflags '$(LDFLAGS)' -timeout 20m $(BED) | grep --line-buffered -v -e '^=== ' -e '^    --- PASS'
+	@$(GO) test -count=1 -vet=off -ldflags '$(LDFLAGS)' -timeout 30m -run '^$$' $(BED) > /dev/null || $(GO) test -count=1 -vet=off -ldflags '$(LDFLAGS)' -timeout 30m -run '^$$' $(BED)
+	@set -o pipefail; $(GO) test -count=1 -p 2 -parallel 4 -v -vet=off -ldflags '$(LDFLAGS)' -timeout 20m $(BED) | grep --line-buffered -v -e '^=== ' -e '^    --- PASS'
 
 .PHONY: bed-vm
 bed-vm: ## test on a whole Debian with systemd in qemu: root on Debian, some minutes

@@ -41,8 +41,24 @@ func (g Grant) allowWorker(request any) error {
 		return g.allowQueue(r.GetTaskQueue(), false)
 	case *workflowservice.PollWorkflowTaskQueueRequest:
 		return g.allowQueue(r.GetTaskQueue(), true)
+	case *workflowservice.DescribeTaskQueueRequest:
+		return g.allowLook(r.GetTaskQueue())
+	case *workflowservice.ListTaskQueuePartitionsRequest:
+		return g.allowLook(r.GetTaskQueue())
 	}
 	return nil
+}
+
+// allowLook lets a worker of systems see who polls its own queues and their partitions (/_sys/NAME/1).
+func (g Grant) allowLook(q *taskqueuepb.TaskQueue) error {
+	if g.Role != Worker {
+		return nil
+	}
+	name := q.GetName()
+	if inner, is := strings.CutPrefix(name, "/_sys/"); is {
+		name = inner[:max(strings.LastIndex(inner, "/"), 0)]
+	}
+	return g.allowQueue(&taskqueuepb.TaskQueue{Name: name}, false)
 }
 
 // allowQueue compares the queue's whole name, so a partition of it (/_sys/...) is another; no pattern matches a slash. A worker

@@ -53,7 +53,7 @@ func TestWhoMayChangeWhat(t *testing.T) {
 		"SignalWorkflowExecution":          {Operator, Admin},
 		"UpdateWorkflowExecution":          {Operator, Admin},
 		"QueryWorkflow":                    {Operator, Reader, UI, Admin},
-		"ListWorkflowExecutions":           {Operator, Reader, UI, Admin},
+		"ListWorkflowExecutions":           {Workflows, Operator, Reader, UI, Admin},
 		"GetWorkflowExecutionHistory":      {Workflows, Operator, Reader, UI, Admin},
 		"RequestCancelWorkflowExecution":   {Admin},
 		"ResetWorkflowExecution":           {Admin},
@@ -142,6 +142,20 @@ func TestAWorkerPollsItsQueuesOnly(t *testing.T) {
 	require.NoError(t, poll(site, queue("fermata.guest.berlin")))
 	for _, name := range []string{"fermata", "fermata.guest", "fermata.guest.paris", "/_sys/fermata.guest.berlin/1", "fermata.guest.berlin/1", "fermata./.berlin"} {
 		require.ErrorContains(t, poll(site, queue(name)), "no right to task queue", name)
+	}
+}
+
+func TestAWorkerOfSystemsLooksAtItsQueuesOnly(t *testing.T) {
+	t.Parallel()
+	look := func(role Role, name string) error {
+		return grant(role).Allow(Call{API: workflowService + "DescribeTaskQueue", Namespace: "fermata", Request: &workflowservice.DescribeTaskQueueRequest{TaskQueue: queue(name)}})
+	}
+	for _, name := range []string{"fermata.compute.berlin", "/_sys/fermata.compute.berlin/3"} {
+		require.NoError(t, look(Worker, name), name)
+	}
+	for _, name := range []string{"fermata", "fermata.compute", "/_sys/fermata.compute.paris/3", "/_sys/", "/_sys/fermata.compute.berlin", ""} {
+		require.ErrorContains(t, look(Worker, name), "no right to task queue", name)
+		require.NoError(t, look(Reader, name), name)
 	}
 }
 

@@ -41,10 +41,13 @@ func forWorkers() []group {
 		{workflowService, []Role{Workflows}, []string{
 			"PollWorkflowTaskQueue", "RespondWorkflowTaskCompleted", "RespondWorkflowTaskFailed", "RespondQueryTaskCompleted", "ResetStickyTaskQueue",
 		}},
-		// A worker of workflows reads the history that it does not have, who polls a queue, and who holds a reservation.
+		// A worker of workflows reads the history that it does not have, and who holds a reservation.
 		{workflowService, []Role{Workflows, Operator, Reader, UI, Admin}, []string{
-			"GetWorkflowExecutionHistory", "GetWorkflowExecutionHistoryReverse", "DescribeWorkflowExecution", "DescribeTaskQueue", "ListTaskQueuePartitions",
+			"GetWorkflowExecutionHistory", "GetWorkflowExecutionHistoryReverse", "DescribeWorkflowExecution",
+			"ListWorkflowExecutions", // How many runs go on, for its metrics.
 		}},
+		// Who polls a queue. A worker of systems may ask it of its own: allow.go.
+		{workflowService, Roles(), []string{"DescribeTaskQueue", "ListTaskQueuePartitions"}},
 	}
 }
 
@@ -52,7 +55,7 @@ func forPeople() []group {
 	readers := []Role{Operator, Reader, UI, Admin}
 	return []group{
 		{workflowService, readers, []string{
-			"ListWorkflowExecutions", "ListOpenWorkflowExecutions", "ListClosedWorkflowExecutions", "ScanWorkflowExecutions",
+			"ListOpenWorkflowExecutions", "ListClosedWorkflowExecutions", "ScanWorkflowExecutions",
 			"ListArchivedWorkflowExecutions", "CountWorkflowExecutions", "QueryWorkflow", "PollWorkflowExecutionUpdate",
 			"GetSearchAttributes", "GetClusterInfo", "DescribeSchedule", "ListSchedules", "ListScheduleMatchingTimes", "CountSchedules",
 			"DescribeBatchOperation", "ListBatchOperations", "ListWorkers", "CountWorkers", "DescribeWorker", "ListWorkerDeployments",

@@ -158,7 +158,7 @@ func (p *Policy) Terms(f Facts, commands ...Command) *Terms {
 	case slices.Contains(commands, StopAutomation), slices.Contains(commands, ResumeAutomation):
 		return p.Rules.Automation()
 	case f.Partial:
-		return p.Rules.startable(f)
+		return p.Rules.possible(f)
 	}
 	return p.Rules.Terms(f)
 }

@@ -43,8 +43,8 @@ type Facts struct {
 	Site        string `json:"site,omitempty"`
 	Requester   string `json:"requester,omitempty"`
 	Emergency   bool   `json:"emergency,omitempty"` // The requester signed that it cannot wait.
-	// Partial: environment and site are not known yet. Whoever may start under any rule for the kind is let through then;
-	// the rule is looked at again once the plan is there.
+	// Partial: environment and site are not known yet. Whoever may give the command under any rule for the kind is let
+	// through then; whether they may start is looked at again once the plan is there.
 	Partial bool `json:"partial,omitempty"`
 }
 
@@ -67,6 +67,25 @@ func (r *Rules) Terms(f Facts) *Terms {
 		}
 	}
 	return t
+}
+
+// Named returns what one rule says, for those who look later at a run that it held for: whether the rule matches is not
+// asked. False: there is no such rule.
+func (r *Rules) Named(name string, f Facts) (*Terms, bool) {
+	if r == nil {
+		return nil, false
+	}
+	for _, rule := range r.doc.Spec.Rules {
+		if rule.Name == name {
+			t := &Terms{Policy: r.hash, Quorum: 1, FourEyes: true, May: map[Command]People{}, Machines: r.doc.Spec.Machines}
+			r.fill(t, rule, f)
+			return t, true
+		}
+	}
+	if automation := r.Automation(); name == automation.Rule {
+		return automation, true
+	}
+	return nil, false
 }
 
 func (r *Rules) fill(t *Terms, rule spec.PolicyRule, f Facts) {
@@ -148,21 +167,22 @@ func (r *Rules) Automation() *Terms {
 	}
 }
 
-// startable are the people that may start something of the kind, whatever its environment and site.
-func (r *Rules) startable(f Facts) *Terms {
-	t := &Terms{Policy: r.hash, Machines: r.doc.Spec.Machines, May: map[Command]People{Start: {}}}
-	var all People
+// possible lets those give a command that may under any rule for the kind, whatever environment and site turn out to be.
+func (r *Rules) possible(f Facts) *Terms {
+	all := &Terms{Policy: r.hash, Rule: "any for " + f.Kind, Machines: r.doc.Spec.Machines, May: map[Command]People{}}
 	for _, rule := range r.doc.Spec.Rules {
 		if !anyMatch(rule.Match.Kinds, f.Kind) {
 			continue
 		}
 		one := &Terms{May: map[Command]People{}}
 		r.fill(one, rule, f)
-		all.Groups = append(all.Groups, one.May[Start].Groups...)
-		all.Members = append(all.Members, one.May[Start].Members...)
+		for c, p := range one.May {
+			known := all.May[c]
+			known.Groups, known.Members = append(known.Groups, p.Groups...), append(known.Members, p.Members...)
+			all.May[c] = known
+		}
 	}
-	t.May[Start] = all
-	return t
+	return all
 }
 
 func matches(m spec.Match, f Facts) bool {

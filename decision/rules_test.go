@@ -130,7 +130,9 @@ func TestWhoMayStartIsJudgedByTheKindAtFirst(t *testing.T) {
 		code, _ := terms.Refuses(person, decision.Start, false)
 		require.Equal(t, want, code, person)
 	}
-	code, _ := p.Terms(decision.Facts{Kind: "DecommissionServer", Partial: true, Emergency: true}).Refuses("eve@sec.example", decision.Start, false)
+	code, _ := terms.Refuses("ann@ops.example", decision.Cancel, false)
+	require.Empty(t, code, "it can be cancelled while it plans")
+	code, _ = p.Terms(decision.Facts{Kind: "DecommissionServer", Partial: true, Emergency: true}).Refuses("eve@sec.example", decision.Start, false)
 	require.Empty(t, code)
 }
 

@@ -158,8 +158,6 @@ func TestListsWithoutRunsAreEmptyLists(t *testing.T) {
 	require.JSONEq(t, "[]", out)
 	out, _, _ = d.run(t, "history", "-o", "yaml")
 	require.Contains(t, out, "entries: []")
-	_, _, code := d.run(t, "history", "web-01")
-	require.Equal(t, exitNotFound, code)
 }
 
 func entryOf(t *testing.T, run string) record.Entry {
@@ -172,22 +170,6 @@ func entryOf(t *testing.T, run string) record.Entry {
 	content, err := json.Marshal(record.Record{Version: record.Version, Run: run, Owner: "server/web-01", Outcome: "done", Started: noon, Ended: noon.Add(time.Minute), Decisions: decisions, Steps: []byte(`[]`), Spec: []byte(`{}`)})
 	require.NoError(t, err)
 	return record.Entry{Sequence: 1, Hash: "sha256:\x1b[2J", Record: content}
-}
-
-func TestHistoryWritesEvidence(t *testing.T) {
-	t.Parallel()
-	d := newDesk(t)
-	run := client.NewRun()
-	d.records = wire.RecordsOutput{Entries: []record.Entry{entryOf(t, run)}}
-	out, _, code := d.run(t, "history", "web-01", "--envelopes", filepath.Join(d.folder, "my evidence"))
-	require.Equal(t, 0, code)
-	require.NotContains(t, out, "\x1b")
-	require.Contains(t, out, "SHA256:x")
-	require.Contains(t, out, `-I '$(touch owned)'\''`, "what is copied into a shell is quoted: %s", out)
-	require.Contains(t, out, "my evidence/"+run+"-01.json.sig'")
-	text, err := os.ReadFile(filepath.Join(d.folder, "my evidence", run+"-01.json"))
-	require.NoError(t, err)
-	require.JSONEq(t, `{"version":1}`, string(text))
 }
 
 func TestHistoryWritesOutsideItsFolderForNoRecord(t *testing.T) {

@@ -113,6 +113,10 @@ type Step struct {
 	Tries    int           `json:"tries,omitempty"` // How often it was begun; a person's retry counts, Temporal's do not.
 	Reason   *fault.Reason `json:"reason,omitempty"`
 	Result   []string      `json:"result,omitempty"` // What it did, one line each.
+	// Before are the tries before the latest, the oldest first and KeptTries at most: Started, Ended and Reason are those of
+	// the latest.
+	Before []Try      `json:"before,omitempty"`
+	Undone *time.Time `json:"undone,omitempty"` // When its undo came to an end, well or not.
 	// Attempt and Doing are of the activity in flight; the client fills them in from Temporal.
 	Attempt int    `json:"attempt,omitempty"`
 	Doing   string `json:"doing,omitempty"`
@@ -120,6 +124,16 @@ type Step struct {
 	// it in.
 	NoWorker string `json:"no_worker,omitempty"`
 }
+
+// Try is a try of a step that did not do it.
+type Try struct {
+	Started *time.Time    `json:"started,omitempty"`
+	Ended   *time.Time    `json:"ended,omitempty"`
+	Reason  *fault.Reason `json:"reason,omitempty"`
+}
+
+// KeptTries is how many tries of a step are kept beside the latest.
+const KeptTries = 10
 
 // Gate is something that waits for a decision.
 type Gate struct {
@@ -160,6 +174,7 @@ type Progress struct {
 	Ended      *time.Time      `json:"ended,omitempty"`
 	Outcome    Outcome         `json:"outcome,omitempty"`
 	Reason     string          `json:"reason,omitempty"`
+	Planned    *time.Time      `json:"planned,omitempty"` // When the plan was made first.
 	Preview    *Preview        `json:"preview,omitempty"`
 	Gates      []Gate          `json:"gates,omitempty"`
 	Steps      []Step          `json:"steps,omitempty"`
@@ -177,13 +192,15 @@ type Progress struct {
 
 // Governed is what the policy file says of a run, and what became of its approval.
 type Governed struct {
-	Policy   string   `json:"policy"` // Hash of the file.
-	Rule     string   `json:"rule"`
-	Change   string   `json:"change"`             // normal, standard or emergency.
-	Approved string   `json:"approved,omitempty"` // Who approved, or which rule did.
-	Permit   int      `json:"permit,omitempty"`   // The guard's number of it.
-	Review   string   `json:"review,omitempty"`   // What became of an emergency change's review.
-	Notes    []string `json:"notes,omitempty"`    // What changed while the run waited.
+	Policy   string `json:"policy"` // Hash of the file.
+	Rule     string `json:"rule"`
+	Change   string `json:"change"`             // normal, standard or emergency.
+	Approved string `json:"approved,omitempty"` // Who approved, or which rule did.
+	Permit   int    `json:"permit,omitempty"`   // The guard's number of it.
+	// Permitted is when the run heard of its permit; zero in records of older builds.
+	Permitted time.Time `json:"permitted,omitzero"`
+	Review    string    `json:"review,omitempty"` // What became of an emergency change's review.
+	Notes     []string  `json:"notes,omitempty"`  // What changed while the run waited.
 }
 
 // Gate returns the open gate that takes the command (for a step, if the gate is about one).

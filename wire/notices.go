@@ -1,5 +1,7 @@
 package wire
 
+import "time"
+
 // NoticeState is what became of a notice, as its run saw it.
 type NoticeState struct {
 	ID     string `json:"id"`
@@ -9,6 +11,8 @@ type NoticeState struct {
 	To     string `json:"to,omitempty"`
 	State  string `json:"state"` // One of the Notice constants.
 	Reason string `json:"reason,omitempty"`
+	// At is when the run handed it over; zero in records of older builds.
+	At time.Time `json:"at,omitzero"`
 }
 
 // States of a notice.

@@ -66,15 +66,8 @@ func (w *Worker) Observed() string {
 // checks are what must answer once before the worker is ready: its queues at Temporal, and what it was configured for.
 func (w *Worker) checks() []observe.Check {
 	var all []observe.Check
-	seen := counted{w.temporal, w.namespace, nil}
 	for _, queue := range w.Queues() {
-		all = append(all, observe.Check{Name: "queue " + queue, Ask: func(ctx context.Context) error {
-			polled, err := seen.polled(ctx, queue)
-			if err == nil && !polled {
-				err = fault.New(fault.Unavailable, "Temporal has seen nobody poll it yet")
-			}
-			return err
-		}})
+		all = append(all, w.observer.Polled(queue))
 	}
 	if w.records != nil {
 		all = append(all, observe.Check{Name: "record store", Ask: w.records.Check})

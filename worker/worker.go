@@ -175,7 +175,7 @@ func (w *Worker) Start(ctx context.Context) (err error) {
 	}
 	w.address, w.namespace = connection.HostPort, connection.Namespace
 	if w.observer != nil {
-		connection.MetricsHandler = w.observer.Metrics()
+		w.observer.Watch(&connection)
 	}
 	if w.temporal, err = temporal.DialContext(ctx, connection); err != nil {
 		return fmt.Errorf("connecting to Temporal at %s: %w", connection.HostPort, err)

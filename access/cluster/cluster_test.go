@@ -53,6 +53,7 @@ persistence:
 global:
   membership: {maxJoinDuration: 30s, broadcastAddress: 127.0.0.1}
   tls:
+    refreshInterval: 1s
     frontend: {server: {certFile: "{{.Files.Server.Certificate}}", keyFile: "{{.Files.Server.Key}}", requireClientAuth: true, clientCaFiles: ["{{.Files.Server.Authority}}"]}}
     internode:
       server: {certFile: "{{.Files.Internode.Certificate}}", keyFile: "{{.Files.Internode.Key}}", requireClientAuth: true, clientCaFiles: ["{{.Files.Internode.Authority}}"]}
@@ -184,6 +185,51 @@ func TestAProcessGivesEveryCertificateItsRole(t *testing.T) {
 		_, err := workflowservice.NewWorkflowServiceClient(b.dial(t, p)).GetSystemInfo(ctx, &workflowservice.GetSystemInfoRequest{})
 		require.Equal(t, codes.Unavailable, status.Code(err), "%s: %v", why, err)
 	}
+}
+
+// A renewed certificate is shown without a restart, and another authority is believed beside the old one.
+func TestCertificatesAreReadAgain(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.start(t)
+	ask := func(p certificates.Pair) error {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		_, err := workflowservice.NewWorkflowServiceClient(b.dial(t, p)).GetSystemInfo(ctx, &workflowservice.GetSystemInfoRequest{})
+		return err
+	}
+	require.Eventually(t, func() bool { return ask(b.files.Operator) == nil }, time.Minute, 200*time.Millisecond)
+
+	other, err := certificates.Prepare(filepath.Join(t.TempDir(), "other"), "fermata")
+	require.NoError(t, err)
+	require.Equal(t, codes.Unavailable, status.Code(ask(other.Operator)))
+	// The new one stands first: Temporal looks at the first certificate of a file to see whether it has changed.
+	both := append(read(t, other.Server.Authority), read(t, b.files.Server.Authority)...)
+	require.NoError(t, os.WriteFile(b.files.Server.Authority, both, 0o600))
+	require.Eventually(t, func() bool { return ask(other.Operator) == nil }, time.Minute, 200*time.Millisecond)
+	require.NoError(t, ask(b.files.Operator))
+
+	require.NoError(t, os.WriteFile(b.files.Server.Certificate, read(t, other.Server.Certificate), 0o600))
+	require.NoError(t, os.WriteFile(b.files.Server.Key, read(t, other.Server.Key), 0o600))
+	serial := func() string {
+		c, err := (&tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}}).DialContext(t.Context(), "tcp", b.address) //nolint:gosec // It only looks.
+		if err != nil {
+			return ""
+		}
+		defer func() { _ = c.Close() }()
+		return c.(*tls.Conn).ConnectionState().PeerCertificates[0].SerialNumber.String()
+	}
+	pair, err := tls.LoadX509KeyPair(other.Server.Certificate, other.Server.Key)
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return serial() == pair.Leaf.SerialNumber.String() }, time.Minute, 200*time.Millisecond)
+	require.NoError(t, ask(b.files.Operator))
+}
+
+func read(t *testing.T, path string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return text
 }
 
 // The example that an installation starts from is good.

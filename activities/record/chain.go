@@ -54,17 +54,23 @@ func Seal(previous Entry, r Record, now time.Time) (Entry, error) {
 
 // sum hashes what the entry says, without its own hash: "sha256:" and lower-case hexadecimal digits.
 func (e Entry) sum() (string, error) {
-	text, err := canonical(struct {
-		Sequence int             `json:"sequence"`
-		Previous string          `json:"previous"`
-		Written  time.Time       `json:"written"`
-		Record   json.RawMessage `json:"record"`
-	}{e.Sequence, e.Previous, e.Written, e.Record})
+	text, err := e.Covered()
 	if err != nil {
 		return "", err
 	}
 	sum := sha256.Sum256(text)
 	return "sha256:" + hex.EncodeToString(sum[:]), nil
+}
+
+// Covered is the text that the hash is of: what the entry says, without its own hash. Whoever has it needs nothing but a
+// SHA-256 to check the hash.
+func (e Entry) Covered() ([]byte, error) {
+	return canonical(struct {
+		Sequence int             `json:"sequence"`
+		Previous string          `json:"previous"`
+		Written  time.Time       `json:"written"`
+		Record   json.RawMessage `json:"record"`
+	}{e.Sequence, e.Previous, e.Written, e.Record})
 }
 
 // Bytes returns the one form in which an entry is written down: canonical JSON and a newline. A store that keeps files

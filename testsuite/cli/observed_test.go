@@ -27,7 +27,7 @@ import (
 // watched starts a worker that serves metrics and health, with more in its environment, and returns where it serves them.
 func watched(t *testing.T, h *hall, env ...string) (w *process, at string) {
 	t.Helper()
-	w = child(t, roleWorker, "--config", h.Config, "--listen", "127.0.0.1:0", "--log-format", "json")
+	w = child(t, roleWorker, "--config", h.WorkerConfig, "--listen", "127.0.0.1:0", "--log-format", "json")
 	w.Env = append(w.Env, env...)
 	require.NoError(t, w.Start())
 	t.Cleanup(func() {

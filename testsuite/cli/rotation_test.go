@@ -23,7 +23,7 @@ func TestTheKeyIsRotatedWithoutAnOutage(t *testing.T) {
 	h := open(t, func(o *sandbox.Options) { o.WithoutWorker = true })
 	phase := func(name string) string { return h.keeps(t, name) }
 	before := phase("before")
-	first := running(t, roleWorker, "--config", before)
+	first := running(t, roleWorker, "--config", ofWorker(before))
 	first.says(t, "queue")
 	parked := written(t, "web-31", "10.20.0.131")
 	started := h.begin(t, "run", parked.file)
@@ -32,7 +32,7 @@ func TestTheKeyIsRotatedWithoutAnOutage(t *testing.T) {
 	a := h.requester(t, 0, "keys", "rotate", "--id", "next")
 	require.Contains(t, a.out, sandbox.KeyID+" seals as before")
 	reading := phase("reading")
-	second := running(t, roleWorker, "--config", reading)
+	second := running(t, roleWorker, "--config", ofWorker(reading))
 	second.says(t, "queue")
 	require.Equal(t, 0, first.ends(t, syscall.SIGTERM), first.out.String())
 
@@ -51,7 +51,7 @@ func TestTheKeyIsRotatedWithoutAnOutage(t *testing.T) {
 	require.Equal(t, 0, p.code, p.err)
 
 	// Workers of both phases carry both runs; one is approved by who has not the new description yet.
-	third := running(t, roleWorker, "--config", sealing)
+	third := running(t, roleWorker, "--config", ofWorker(sealing))
 	third.says(t, "queue")
 	p = h.typedWith(t, reading, h.People.ApproverKey, "approve", another.Run, "--yes", "--reason", "old key")
 	require.Equal(t, 0, p.code, p.err)
@@ -70,7 +70,7 @@ func TestTheKeyIsRotatedWithoutAnOutage(t *testing.T) {
 	require.Regexp(t, `next +seals and opens +yes`, a.out)
 	h.requester(t, 0, "keys", "retire", sandbox.KeyID)
 	require.Equal(t, 0, third.ends(t, syscall.SIGTERM), third.out.String())
-	fourth := running(t, roleWorker, "--config", phase("retired"))
+	fourth := running(t, roleWorker, "--config", ofWorker(phase("retired")))
 	fourth.says(t, "queue")
 	h.requester(t, 0, "plan", written(t, "web-33", "10.20.0.133").file)
 	require.Contains(t, h.requester(t, 0, "history", parked.name).out, "web-31", "records are not sealed with it")
@@ -83,15 +83,19 @@ func TestTheKeyIsRotatedWithoutAnOutage(t *testing.T) {
 	require.Equal(t, 0, fourth.ends(t, syscall.SIGTERM), fourth.out.String())
 }
 
-// keeps copies the description as it is now, beside itself: its paths stay true.
+// keeps copies the description as it is now, beside itself: its paths stay true. A second copy is for workers.
 func (h *hall) keeps(t *testing.T, name string) string {
 	t.Helper()
 	data, err := os.ReadFile(h.Config)
 	require.NoError(t, err)
 	path := filepath.Join(filepath.Dir(h.Config), name+".yaml")
 	require.NoError(t, os.WriteFile(path, data, 0o600))
+	require.NoError(t, os.WriteFile(ofWorker(path), []byte(strings.ReplaceAll(string(data), "tls/operator.", "tls/worker.")), 0o600))
 	return path
 }
+
+// ofWorker is the same description with a worker's certificate.
+func ofWorker(path string) string { return strings.TrimSuffix(path, ".yaml") + "-worker.yaml" }
 
 func (h *hall) typedWith(t *testing.T, config, key string, args ...string) answer {
 	t.Helper()

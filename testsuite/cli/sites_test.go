@@ -50,7 +50,7 @@ func TestSiteWorkers(t *testing.T) {
 	central := serve(at.central, "workflows,record", "fermata.record")
 	require.NotContains(t, central.out.String(), "vcenter", "it reaches no system")
 	firewall := serve(at.firewall, "firewall", "fermata.firewall.berlin")
-	serve(at.others, "guest,loadbalancer,ticketing,probe", "fermata.ticketing.berlin")
+	serve(at.others, "guest,loadbalancer,ticketing,notify,probe", "fermata.ticketing.berlin")
 
 	s := written(t, "web-31", "10.20.0.131", "  environment: lab", "  environment: lab\n  site: berlin")
 	require.Contains(t, h.requester(t, 3, "plan", s.file).err, "no worker serves queue fermata.compute.berlin")
@@ -115,26 +115,31 @@ func (h *hall) sites(t *testing.T) sites {
 	}
 	require.NoError(t, os.WriteFile(filepath.Join(h.folder, "known_hosts"), []byte(known), 0o600))
 
-	var whole struct{ address string }
-	whole.address = h.address(t)
+	worker, err := config.Load(h.WorkerConfig) // All have its certificate here.
+	require.NoError(t, err)
+	tls := worker.Temporal.TLS
 	common := []string{
-		"name: datacenter-1", "name: sandbox", "temporal.example:7233", whole.address, "active: k1", "active: " + sandbox.KeyID, "id: k1", "id: " + sandbox.KeyID,
+		"name: datacenter-1", "name: sandbox", "temporal.example:7233", worker.Temporal.Address, "ca: ca.pem", "ca: " + tls.CA, "active: k1", "active: " + sandbox.KeyID, "id: k1", "id: " + sandbox.KeyID,
 		"allowedSigners: allowed_signers", "allowedSigners: people/allowed_signers",
 	}
 	form := func(name string, changes ...string) string {
 		data, err := os.ReadFile(filepath.Join(stage.Root(t), "deploy", "sites", name))
 		require.NoError(t, err)
 		text := string(data)
+		text = regexp.MustCompile(`cert: [a-z-]+\.pem, key: [a-z-]+\.key`).ReplaceAllString(text, "cert: "+tls.Cert+", key: "+tls.Key)
 		for i, pairs := 0, append(common, changes...); i < len(pairs); i += 2 {
 			require.Contains(t, text, pairs[i], name)
 			text = strings.ReplaceAll(text, pairs[i], pairs[i+1])
 		}
+		certificate := regexp.MustCompile(`tls: \{[^}]*\}`)
+		require.Regexp(t, certificate, text, name)
+		text = certificate.ReplaceAllString(text, "tls: {ca: temporal/tls/frontend-ca.pem, cert: temporal/tls/worker.pem, key: temporal/tls/worker.key}")
 		return h.write(t, name, text)
 	}
 	h.secrets(t, "secrets-central", "payload-key", "payload-key")
 	h.secrets(t, "secrets-vsphere", "payload-key", "payload-key", "vcenter-password", "vcenter-password")
 	h.secrets(t, "secrets-firewall", "payload-key", "payload-key", "worker-key", "edge-key")
-	all, err := os.ReadFile(h.Config)
+	all, err := os.ReadFile(h.WorkerConfig)
 	require.NoError(t, err)
 	moved := regexp.MustCompile(`(?m)^(      type: .*)$`).ReplaceAllString(string(all), "$1\n      site: berlin")
 	at := sites{

@@ -18,7 +18,7 @@ type word struct {
 	Turn int    `json:"turn"`
 }
 
-const flowQueue = "flows"
+const flowQueue = "fermata.flows"
 
 // flow does all that a workflow can do with payloads, once continues as new, and ends with all it heard.
 func flow(ctx workflow.Context, in word) ([]string, error) {

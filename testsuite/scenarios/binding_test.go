@@ -14,6 +14,7 @@ import (
 
 	"fermata/client"
 	"fermata/encryption"
+	"fermata/sandbox/certificates"
 	"fermata/sandbox/embedded"
 	"fermata/testsuite/stage"
 )
@@ -33,14 +34,17 @@ func startFlows(t *testing.T) flows {
 	require.NoError(t, err)
 	keys, err := encryption.NewKeyring(key)
 	require.NoError(t, err)
-	dial := func(keys *encryption.Keyring) temporal.Client {
-		c, err := client.Dial(t.Context(), client.Options{Address: server.Address(), Namespace: "flows", Keys: keys, Log: stage.Logger(t)})
+	dial := func(keys *encryption.Keyring, as certificates.Pair) temporal.Client {
+		settings, err := as.Client("localhost")
+		require.NoError(t, err)
+		c, err := client.Dial(t.Context(), client.Options{Address: server.Address(), Namespace: "flows", TLS: settings, Keys: keys, Log: stage.Logger(t)})
 		require.NoError(t, err)
 		t.Cleanup(c.Close)
 		return c.Temporal()
 	}
-	f := flows{Client: dial(keys), raw: dial(nil)}
-	w := worker.New(f.Client, flowQueue, worker.Options{DeadlockDetectionTimeout: time.Minute})
+	files := server.Certificates()
+	f := flows{Client: dial(keys, files.Admin), raw: dial(nil, files.Admin)}
+	w := worker.New(dial(keys, files.Worker), flowQueue, worker.Options{DeadlockDetectionTimeout: time.Minute})
 	for _, flow := range []any{flow, waitingChild, failingChild, caller} {
 		w.RegisterWorkflow(flow)
 	}

@@ -186,6 +186,7 @@ func (c *coalmine) everywhere(t *testing.T, m moment) {
 	require.Contains(t, string(plan), "secret://file/canary")
 	for _, line := range []string{
 		"show web-01", "show web-02", "history", "history web-01", "list", "doctor", "watch web-01", "watch web-02 --for 1s", "history web-02", "automation", "policy test server/web-02",
+		"history --html - web-01", "history --html - web-02",
 	} {
 		m.Look(m.when+"terminal: "+line, c.type_(t, strings.Fields(line)...))
 		m.Look(m.when+"terminal: -o json "+line, c.type_(t, append([]string{"-o", "json"}, strings.Fields(line)...)...))

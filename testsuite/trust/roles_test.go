@@ -113,7 +113,7 @@ func working() []call {
 		{"a list", func(t *testing.T, f frontend) error {
 			_, err := f.ListWorkflowExecutions(limited(t), &workflowservice.ListWorkflowExecutionsRequest{Namespace: namespace})
 			return err
-		}, []string{"people", "eyes", "screen", "root"}},
+		}, []string{"carrier", "people", "eyes", "screen", "root"}},
 		{"a history", func(t *testing.T, f frontend) error {
 			_, err := f.GetWorkflowExecutionHistory(limited(t), &workflowservice.GetWorkflowExecutionHistoryRequest{Namespace: namespace, Execution: run})
 			return err

@@ -33,11 +33,24 @@ func previous(text string) (commit, meaning string, err error) {
 	return words[0], "The previous build is commit " + words[0] + ".", nil
 }
 
+// available says what a clone lacks to build a commit; nil: nothing. A build that cannot be compared is not a good one, so
+// nothing is left out where a commit is not there.
+func available(t *testing.T, repository, commit string) error {
+	t.Helper()
+	if out, err := git(t, repository, "rev-parse", "--git-dir"); err != nil {
+		return fmt.Errorf("the previous build is made from a clone by git, and %s is none: %s", repository, strings.TrimSpace(out))
+	}
+	if _, err := git(t, repository, "cat-file", "-e", commit+"^{commit}"); err != nil {
+		return fmt.Errorf("this clone does not have commit %s, which PREVIOUS names: get it with git fetch --unshallow, or correct PREVIOUS", commit)
+	}
+	return nil
+}
+
 // buildCommit builds the worker of a commit in a work tree of its own, which it removes again.
 func buildCommit(t *testing.T, repository, commit, program, build string) error {
 	t.Helper()
-	if _, err := git(t, repository, "cat-file", "-e", commit+"^{commit}"); err != nil {
-		return fmt.Errorf("this clone does not have commit %s, which PREVIOUS names: get it with git fetch --unshallow, or correct PREVIOUS", commit)
+	if err := available(t, repository, commit); err != nil {
+		return err
 	}
 	tree := filepath.Join(t.TempDir(), "previous")
 	if out, err := git(t, repository, "worktree", "add", "--detach", tree, commit); err != nil {

@@ -3,6 +3,7 @@ package upgrade
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -22,6 +23,30 @@ func TestPreviousIsOneCommit(t *testing.T) {
 		_, _, err = previous(text)
 		require.ErrorContains(t, err, "expected one", text)
 	}
+}
+
+// A clone without the commit says so, and what it takes to get it; nothing is skipped.
+func TestAShallowCloneSaysWhatItLacks(t *testing.T) {
+	t.Parallel()
+	whole, shallow := t.TempDir(), filepath.Join(t.TempDir(), "shallow")
+	commit := func(message string) string {
+		_, err := git(t, whole, "-c", "user.name=x", "-c", "user.email=x@example", "-c", "commit.gpgsign=false", "commit", "-q", "--allow-empty", "-m", message)
+		require.NoError(t, err)
+		hash, err := git(t, whole, "rev-parse", "HEAD")
+		require.NoError(t, err)
+		return strings.TrimSpace(hash)
+	}
+	_, err := git(t, whole, "init", "-q")
+	require.NoError(t, err)
+	release, now := commit("a release"), commit("what came after")
+	_, err = git(t, whole, "clone", "-q", "--depth", "1", "file://"+whole, shallow)
+	require.NoError(t, err)
+	require.NoError(t, available(t, shallow, now))
+	require.ErrorContains(t, available(t, shallow, release), "does not have commit "+release)
+	_, err = git(t, shallow, "fetch", "-q", "--unshallow")
+	require.NoError(t, err)
+	require.NoError(t, available(t, shallow, release))
+	require.ErrorContains(t, available(t, t.TempDir(), release), "is none")
 }
 
 // A commit is built as it was, beside the work tree that goes on from there; nothing of it is left in the repository.

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -32,8 +33,9 @@ func launch(t *testing.T, program, config string) *process {
 			_ = p.Wait()
 		}
 	})
-	require.Eventually(t, func() bool { return strings.Contains(p.said(t), "  queue ") }, 30*time.Second, 50*time.Millisecond,
-		"the worker does not come up: %s", p.said(t))
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		require.Contains(c, p.said(t), "  queue ", "the worker does not come up")
+	}, 30*time.Second, 50*time.Millisecond)
 	return p
 }
 

@@ -29,7 +29,10 @@ const (
 )
 
 // builds are the programs.
-type builds struct{ older, newer, another string }
+type builds struct {
+	older, newer, another string
+	commit                string // What the older one is made of.
+}
 
 // compile builds the previous worker, this one, and one that reserves after the approval instead of before.
 func compile(t *testing.T) builds {
@@ -39,8 +42,9 @@ func compile(t *testing.T) builds {
 	commit, meaning, err := previous(string(text))
 	require.NoError(t, err)
 	t.Log(meaning)
-	root, folder := stage.Root(t), t.TempDir()
-	b := builds{filepath.Join(folder, older), filepath.Join(folder, newer), filepath.Join(folder, another)}
+	root, folder, begin := stage.Root(t), t.TempDir(), time.Now()
+	require.NoError(t, available(t, root, commit))
+	b := builds{filepath.Join(folder, older), filepath.Join(folder, newer), filepath.Join(folder, another), commit}
 	overlay := mutate(t, root, "workflows/run/frame.go", "f.reserve, f.ask,", "f.ask, f.reserve,")
 	var group sync.WaitGroup
 	errs := make([]error, 3)
@@ -53,6 +57,7 @@ func compile(t *testing.T) builds {
 	for _, err := range errs {
 		require.NoError(t, err)
 	}
+	t.Logf("the three builds took %s", time.Since(begin).Round(time.Second))
 	return b
 }
 
@@ -60,7 +65,7 @@ func TestParkedRunsOutliveAnUpgrade(t *testing.T) {
 	t.Parallel()
 	b := compile(t)
 	g := setup(t)
-	worker := launch(t, b.older, g.WorkerConfig)
+	worker := launch(t, b.older, understood(t, stage.Root(t), b.commit, g.WorkerConfig))
 	g.park(t)
 	worker.stop(t)
 

@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	temporal "go.temporal.io/sdk/client"
+	"google.golang.org/grpc"
 )
 
 // Observer serves /metrics, /healthz and /readyz of one worker.
@@ -31,12 +32,13 @@ type Observer struct {
 	address   string
 	connected atomic.Bool
 	readiness *readiness
+	polls     *polls
 }
 
 // Listen serves on host:port; port 0 is any free one. There is no way to sign in: whoever reaches the address may look, so
 // it should be the loopback or a network for that purpose.
 func Listen(ctx context.Context, address, build string, log *slog.Logger) (*Observer, error) {
-	o := &Observer{log: log, registry: prometheus.NewRegistry(), sdk: newSDKMetrics()}
+	o := &Observer{log: log, registry: prometheus.NewRegistry(), sdk: newSDKMetrics(), polls: newPolls()}
 	o.readiness = newReadiness(log)
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "fermata_build_info", Help: "1; the label is the build of this worker.", ConstLabels: prometheus.Labels{"build": build},
@@ -75,8 +77,17 @@ func (o *Observer) routes() http.Handler {
 // Address is host:port.
 func (o *Observer) Address() string { return o.address }
 
-// Metrics is the handler for the SDK's own metrics.
-func (o *Observer) Metrics() temporal.MetricsHandler { return o.sdk.handler() }
+// Watch lets the connection to Temporal be seen: what the SDK measures, and how the worker's polls go.
+func (o *Observer) Watch(connection *temporal.Options) {
+	connection.MetricsHandler = o.sdk.handler()
+	dial := &connection.ConnectionOptions.DialOptions
+	*dial = append(*dial, grpc.WithChainUnaryInterceptor(o.polls.watch))
+}
+
+// Polled is the check that Temporal takes the worker's polls of the queue.
+func (o *Observer) Polled(queue string) Check {
+	return Check{Name: "queue " + queue, Ask: func(context.Context) error { return o.polls.ask(queue) }}
+}
 
 // Connected notes that Temporal answered.
 func (o *Observer) Connected() { o.connected.Store(true) }

@@ -183,7 +183,7 @@ func (f *Frame) governed() *wire.Governed {
 	if t == nil {
 		return nil
 	}
-	g := &wire.Governed{Policy: t.Policy, Rule: t.Rule, Change: t.Change, Approved: f.state.Approved, Permit: f.state.Guard.Permit}
+	g := &wire.Governed{Policy: t.Policy, Rule: t.Rule, Change: t.Change, Approved: f.state.Approved, Permit: f.state.Guard.Permit, Permitted: f.state.Guard.Permitted}
 	if a := f.state.Approval; a != nil {
 		g.Approved, g.Notes = strings.Join(a.Approvers, ", "), a.Notes
 	}

@@ -140,6 +140,9 @@ func (f *Frame) write(ctx workflow.Context) error {
 // decisions are all that people and the policy said of the run, and who was told what.
 func (f *Frame) decisions() map[string]any {
 	kept := map[string]any{"decisions": f.state.Decisions, "refused": f.state.Refused}
+	if f.state.Planned != nil {
+		kept["planned"] = f.state.Planned
+	}
 	if f.state.Terms != nil {
 		kept["policy"], kept["notices"] = f.governed(), f.state.Notices
 	}

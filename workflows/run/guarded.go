@@ -15,11 +15,12 @@ import (
 
 // guarded is what a run knows of the guard.
 type guarded struct {
-	Begun   bool          `json:"begun,omitempty"` // The guard knows the run.
-	Permit  int           `json:"permit,omitempty"`
-	Stopped *wire.Stopped `json:"stopped,omitempty"`
-	Waits   string        `json:"waits,omitempty"`   // Why there is no permit yet.
-	Without string        `json:"without,omitempty"` // Why the run goes on without an answer.
+	Begun     bool          `json:"begun,omitempty"` // The guard knows the run.
+	Permit    int           `json:"permit,omitempty"`
+	Permitted time.Time     `json:"permitted,omitzero"` // When the run heard of it.
+	Stopped   *wire.Stopped `json:"stopped,omitempty"`
+	Waits     string        `json:"waits,omitempty"`   // Why there is no permit yet.
+	Without   string        `json:"without,omitempty"` // Why the run goes on without an answer.
 }
 
 const (
@@ -39,6 +40,9 @@ func (f *Frame) hear(ctx workflow.Context) {
 		}
 		f.heard++
 		f.state.Guard.Stopped, f.state.Guard.Waits = a.Stopped, a.Waits
+		if f.state.Guard.Permit == 0 && a.Permit > 0 {
+			f.state.Guard.Permitted = workflow.Now(ctx)
+		}
 		f.state.Guard.Permit = max(f.state.Guard.Permit, a.Permit)
 		f.show(ctx)
 	}

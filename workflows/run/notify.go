@@ -37,7 +37,7 @@ func (f *Frame) tell(ctx workflow.Context, n notify.Notice, to []decision.Addres
 	for _, a := range to {
 		f.state.Told++
 		n.Group, n.ID = a.Group, notify.ID(f.in.Run, string(n.Event), a.Group, a.System, a.To, fmt.Sprint(f.state.Told))
-		state := &wire.NoticeState{ID: n.ID, Event: string(n.Event), Group: a.Group, System: a.System, To: a.To, State: wire.NoticeSending}
+		state := &wire.NoticeState{ID: n.ID, Event: string(n.Event), Group: a.Group, System: a.System, To: a.To, State: wire.NoticeSending, At: n.At}
 		f.state.Notices = append(f.state.Notices, state)
 		f.send(ctx, notify.SendInput{System: a.System, To: a.To, Notice: n}, state)
 	}

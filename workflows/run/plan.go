@@ -27,7 +27,8 @@ func (f *Frame) plan(ctx workflow.Context) error {
 		if err != nil {
 			return err
 		}
-		f.state.Preview = &preview
+		planned := workflow.Now(ctx)
+		f.state.Preview, f.state.Planned = &preview, &planned
 		f.rehash(preview.Hash)
 		if problems := preview.Problems(); len(problems) > 0 {
 			f.state.Outcome, f.state.Reason = wire.Refused, sentence(problems)

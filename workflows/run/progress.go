@@ -100,7 +100,7 @@ func (f *Frame) shownProgress(ctx workflow.Context) wire.Progress {
 		WorkflowID: workflow.GetInfo(ctx).WorkflowExecution.ID,
 		Cluster:    f.state.Cluster, Namespace: f.state.Namespace, Requester: f.state.Requester,
 		Phase: f.state.Phase, Started: f.state.Started, Ended: f.state.Ended,
-		Outcome: f.state.Outcome, Reason: f.state.Reason, Preview: f.state.Preview,
+		Outcome: f.state.Outcome, Reason: f.state.Reason, Planned: f.state.Planned, Preview: f.state.Preview,
 		Gates: f.state.Gates, Decisions: f.state.Decisions, Refused: max(f.state.Refused-keptRefusals, 0),
 		Stopped: f.state.Guard.Stopped, Waits: f.state.Guard.Waits, Policy: f.governed(), Notices: f.state.Notices, Ticket: f.state.Ticket, Record: f.state.Record, LeftBehind: f.state.Left, Steps: f.Steps(),
 	}

@@ -20,6 +20,7 @@ type state struct {
 	Outcome   wire.Outcome        `json:"outcome,omitempty"`
 	Reason    string              `json:"reason,omitempty"`
 	Ended     *time.Time          `json:"ended,omitempty"`
+	Planned   *time.Time          `json:"planned,omitempty"`
 	Preview   *wire.Preview       `json:"preview,omitempty"`
 	Facts     decision.Facts      `json:"facts,omitzero"`  // What the policy's rules look at.
 	Terms     *decision.Terms     `json:"terms,omitempty"` // What the policy said before the run did anything; nil without a policy file.
@@ -74,6 +75,17 @@ func (s *state) step(id string) *stepState {
 		}
 	}
 	return nil
+}
+
+// remember keeps the latest try before another is begun.
+func (s *stepState) remember() {
+	if s.Started == nil {
+		return
+	}
+	s.Before = append(s.Before, wire.Try{Started: s.Started, Ended: s.Ended, Reason: s.Reason})
+	if more := len(s.Before) - wire.KeptTries; more > 0 {
+		s.Before = s.Before[more:]
+	}
 }
 
 func (s *stepState) settled() bool {

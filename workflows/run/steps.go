@@ -94,6 +94,7 @@ func (f *Frame) try(ctx workflow.Context, s Step, st *stepState) error {
 		st.Order = f.state.Begun
 	}
 	now := workflow.Now(ctx)
+	st.remember()
 	st.State, st.Started, st.Ended, st.Reason = wire.StepRunning, &now, nil, nil
 	st.Tries++
 	f.show(ctx)

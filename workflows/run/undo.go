@@ -53,7 +53,10 @@ func (f *Frame) takeBack(ctx workflow.Context, s Step, st *stepState) {
 	route := operation.RouteOf(ctx)
 	route.Step = operation.Undoing(s.ID)
 	route.Summary, route.RetryFor = "undo: "+s.Title, min(route.RetryFor, undoFor)
-	if err := s.Undo(operation.WithRoute(ctx, route), f.op(s)); err != nil {
+	err := s.Undo(operation.WithRoute(ctx, route), f.op(s))
+	undone := workflow.Now(ctx)
+	st.Undone = &undone
+	if err != nil {
 		reason := fault.FromTemporal(err)
 		st.State, st.Reason = wire.StepUndoFailed, &reason
 		f.leave(fmt.Sprintf("%s: %s", s.Title, reason.Text))

@@ -45,7 +45,7 @@ func present(t *testing.T, way Way, url, text string) {
 }
 
 func silentAndPresent(t *testing.T, way Way) {
-	p := way.Prober(t, nil, 200*time.Millisecond)
+	p := way.Prober(t, nil, reached)
 	kind(t, fault.Unavailable, absent(t.Context(), p, "http://"+say(t, way, "")+"/"), "answers")
 }
 

@@ -171,7 +171,7 @@ func httpToHTTPS(t *testing.T, way Way) {
 }
 
 func silent(t *testing.T, way Way) {
-	answer, err := way.Prober(t, nil, 200*time.Millisecond).Get(t.Context(), probe.Request{URL: "http://" + say(t, way, "") + "/"})
+	answer, err := way.Prober(t, nil, reached).Get(t.Context(), probe.Request{URL: "http://" + say(t, way, "") + "/"})
 	kind(t, fault.Unavailable, err, "")
 	require.Zero(t, answer.Status)
 	require.NotEmpty(t, answer.Remote, "somebody took the connection")

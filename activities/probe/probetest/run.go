@@ -37,6 +37,10 @@ type Way struct {
 // patience is how long a prober of the suite waits for an answer that it is going to get.
 const patience = 20 * time.Second
 
+// reached is how long a driver waits for a service that takes the connection and then says nothing. It is enough to get
+// there also on a busy machine: a connection that nobody took is another finding.
+const reached = 2 * time.Second
+
 // Run tests the prober.
 func Run(t *testing.T, bench Bench) {
 	t.Helper()

@@ -13,12 +13,16 @@ import (
 	"fermata/activities/secret"
 	"fermata/integrations/sshx"
 	"fermata/testsuite/bed/edge"
+	"fermata/testsuite/bed/guests"
 	"fermata/testsuite/bed/host"
 	"fermata/testsuite/bed/machine"
 	"fermata/testsuite/bed/network"
+	"fermata/testsuite/bed/repository"
 )
 
-func TestMain(m *testing.M) { os.Exit(host.Main(m)) }
+func TestMain(m *testing.M) {
+	os.Exit(host.Main(m, host.Installed(network.Packages, machine.Packages, edge.Packages, guests.Packages, repository.Packages()), guests.Prepare))
+}
 
 // lab is a test's own network.
 type lab struct {
@@ -34,11 +38,6 @@ func setup(t *testing.T) *lab {
 	host.Require(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute) // Some are shared by a whole suite.
 	t.Cleanup(cancel)
-	var packages []string
-	packages = append(packages, network.Packages...)
-	packages = append(packages, machine.Packages...)
-	packages = append(packages, edge.Packages...)
-	require.NoError(t, host.Install(ctx, packages...))
 	n, err := network.New(ctx)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, n.Close()) })

@@ -36,7 +36,6 @@ type estate struct {
 func newEstate(t *testing.T) *estate {
 	t.Helper()
 	l := setup(t)
-	require.NoError(t, host.Install(l.ctx, guests.Packages...))
 	e := &estate{lab: l, bridge: l.servers()}
 	const gateway = "10.20.0.1"
 	require.NoError(t, l.net.AddAddress(l.ctx, e.bridge.Namespace, e.bridge.Device, netip.MustParsePrefix(gateway+"/16")))

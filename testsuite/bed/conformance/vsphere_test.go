@@ -23,7 +23,6 @@ import (
 func TestVSphere(t *testing.T) {
 	t.Parallel()
 	host.Require(t)
-	require.NoError(t, host.Install(t.Context(), guests.Packages...))
 	image, err := guests.Image(t.Context())
 	require.NoError(t, err)
 	computetest.Run(t, func(t *testing.T) computetest.Site { return newVCenter(t, image) })

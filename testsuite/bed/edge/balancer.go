@@ -39,6 +39,8 @@ defaults
     timeout connect 5s
     timeout client 30s
     timeout server 30s
+    # Without it an answer to a check has to come within its interval, and a server is down after every reload that finds it busy.
+    timeout check 10s
 
 frontend www
     bind ADDRESS:80

@@ -19,7 +19,7 @@ import (
 	"fermata/testsuite/bed/host"
 )
 
-func TestMain(m *testing.M) { os.Exit(host.Main(m)) }
+func TestMain(m *testing.M) { os.Exit(host.Main(m, host.Installed(exim.Packages()))) }
 
 // TestConformance runs the suite of notices against the real Exim. Each case has a server of its own.
 func TestConformance(t *testing.T) {

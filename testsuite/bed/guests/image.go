@@ -52,6 +52,12 @@ chmod 755 "$1/usr/bin/vmware-rpctool"
 // rpcFile is a pipe on the guest that the platform reads.
 const rpcFile = "/run/vmware-rpc"
 
+// Prepare builds the tree, so that a test does not wait for it.
+func Prepare(ctx context.Context) error {
+	_, err := Image(ctx)
+	return err
+}
+
 // Image returns the tree that all guests are copies of. It is built once, in about a minute, and kept in the cache.
 func Image(ctx context.Context) (string, error) {
 	sum := sha256.Sum256([]byte(contents + finish))

@@ -21,14 +21,21 @@ import (
 // parent has died.
 var mark = "FERMATA_BED=" + Name("run") //nolint:gochecknoglobals // It names this process.
 
-// Main runs a package's tests and then looks for what they left on the machine. It returns the exit code:
+// Main prepares what a package's tests build on, runs them, and then looks for what they left on the machine. It returns the
+// exit code:
 //
-//	func TestMain(m *testing.M) { os.Exit(host.Main(m)) }
-func Main(m *testing.M) int {
+//	func TestMain(m *testing.M) { os.Exit(host.Main(m, host.Installed(network.Packages), built)) }
+//
+// Where no test is to run (-run '^$'), everything is prepared.
+func Main(m *testing.M, steps ...func(context.Context) error) int {
 	if Able() != nil {
 		return m.Run() // Require says so in every test.
 	}
 	ctx := context.Background()
+	if err := prepare(ctx, steps); err != nil {
+		Progress("preparing the test bed: %v", err)
+		return 1
+	}
 	before := shared(ctx)
 	code := m.Run()
 	left := Leaks()

@@ -16,7 +16,9 @@ import (
 	"fermata/testsuite/bed/network"
 )
 
-func TestMain(m *testing.M) { os.Exit(host.Main(m)) }
+func TestMain(m *testing.M) {
+	os.Exit(host.Main(m, host.Installed([]string{"procps"}, network.Packages, machine.Packages)))
+}
 
 type bench struct {
 	*testing.T
@@ -31,7 +33,6 @@ func setup(t *testing.T) *bench {
 	host.Require(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	t.Cleanup(cancel)
-	require.NoError(t, host.Install(ctx, append([]string{"procps"}, machine.Packages...)...))
 	n, err := network.New(ctx)
 	require.NoError(t, err)
 	folder := host.Folder(t)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"log"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -21,6 +20,7 @@ import (
 
 	"fermata/client"
 	"fermata/config"
+	"fermata/config/providers"
 	"fermata/decision"
 	"fermata/sandbox"
 	"fermata/spec"
@@ -33,7 +33,7 @@ import (
 
 func TestMain(m *testing.M) {
 	log.SetOutput(io.Discard) // The simulator of vCenter writes to it.
-	os.Exit(host.Main(m))
+	os.Exit(host.Main(m, host.Installed(Packages())))
 }
 
 // patience is how long something may take to show in Prometheus: counts are kept for 15 seconds.
@@ -51,7 +51,7 @@ func setup(t *testing.T) *bench {
 	t.Helper()
 	host.Require(t)
 	b := &bench{Stage: stage.Setup(t, func(o *sandbox.Options) { o.WithoutWorker = true }), seen: map[string]bool{}}
-	cfg, err := config.Load(b.Config)
+	cfg, err := config.Load(b.WorkerConfig)
 	require.NoError(t, err)
 	b.worker, err = worker.New(worker.Config{Installation: cfg, Log: stage.Logger(t), Listen: "127.0.0.1:0"},
 		worker.WithWorkflow(func(register func(string, any)) { register("Broken", broken) }))
@@ -59,12 +59,11 @@ func setup(t *testing.T) *bench {
 	require.NoError(t, b.worker.Start(t.Context()))
 	t.Cleanup(func() { require.NoError(t, b.worker.Stop()) })
 
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := host.Address()
 	require.NoError(t, err)
-	require.NoError(t, l.Close())
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
-	b.prometheus, err = Start(ctx, host.Folder(t), l.Addr().String(), immediate(t), b.worker.Observed())
+	b.prometheus, err = Start(ctx, host.Folder(t), address, immediate(t), b.worker.Observed())
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, b.prometheus.Stop()) })
 	return b
@@ -72,6 +71,26 @@ func setup(t *testing.T) *bench {
 
 // broken is a run that no build can carry.
 func broken(workflow.Context) error { panic("this build cannot carry it") }
+
+// admin connects with the certificate of an admin, which lies beside that of people.
+func (b *bench) admin(t *testing.T) temporal.Client {
+	t.Helper()
+	cfg, err := config.Load(b.Config)
+	require.NoError(t, err)
+	tls := &cfg.Temporal.TLS
+	for _, file := range []*string{&tls.Cert, &tls.Key} {
+		folder, name := filepath.Split(*file)
+		*file = filepath.Join(folder, strings.Replace(name, "operator", "admin", 1))
+	}
+	o, err := client.FromConfig(t.Context(), cfg, providers.Keys, nil)
+	require.NoError(t, err)
+	options, err := o.TemporalOptions()
+	require.NoError(t, err)
+	c, err := temporal.DialContext(t.Context(), options)
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	return c
+}
 
 // immediate is deploy/alerts.yaml with no alert that waits: how long they wait is what promtool tests.
 func immediate(t *testing.T) string {
@@ -124,7 +143,8 @@ func TestAlertsFire(t *testing.T) {
 	b.alert(t, "FermataQueueWithoutWorker", false)
 
 	b.alert(t, "FermataWorkflowTaskFails", false)
-	stuck, err := b.Client.Temporal().ExecuteWorkflow(t.Context(), temporal.StartWorkflowOptions{ID: "broken", TaskQueue: wire.Queue}, "Broken")
+	admin := b.admin(t) // People may start runs of known types only.
+	stuck, err := admin.ExecuteWorkflow(t.Context(), temporal.StartWorkflowOptions{ID: "broken", TaskQueue: wire.Queue}, "Broken")
 	require.NoError(t, err)
 
 	secret := filepath.Join(b.Folder, "secrets", "web-01-conf")
@@ -149,7 +169,7 @@ func TestAlertsFire(t *testing.T) {
 
 	a = b.alert(t, "FermataWorkflowTaskFails", true)
 	require.Equal(t, "Broken", a.Labels["workflow_type"])
-	require.NoError(t, b.Client.Temporal().TerminateWorkflow(t.Context(), stuck.GetID(), "", "seen"))
+	require.NoError(t, admin.TerminateWorkflow(t.Context(), stuck.GetID(), "", "seen"))
 	b.scrape(t)
 
 	b.alert(t, "FermataRunsUnknown", false)

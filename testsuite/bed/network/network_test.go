@@ -15,7 +15,7 @@ import (
 	"fermata/testsuite/bed/network"
 )
 
-func TestMain(m *testing.M) { os.Exit(host.Main(m)) }
+func TestMain(m *testing.M) { os.Exit(host.Main(m, host.Installed(network.Packages))) }
 
 // setup builds left - router - right.
 func setup(t *testing.T) (context.Context, *network.Network) {
@@ -23,7 +23,6 @@ func setup(t *testing.T) (context.Context, *network.Network) {
 	host.Require(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
-	require.NoError(t, host.Install(ctx, network.Packages...))
 	n, err := network.New(ctx)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, n.Close()) })

@@ -2,7 +2,6 @@ package postgres_test
 
 import (
 	"context"
-	"net"
 	"os"
 	"path/filepath"
 	"testing"
@@ -14,16 +13,15 @@ import (
 	"fermata/testsuite/bed/postgres"
 )
 
-func TestMain(m *testing.M) { os.Exit(host.Main(m)) }
+func TestMain(m *testing.M) { os.Exit(host.Main(m, host.Installed(postgres.Packages()))) }
 
 func start(t *testing.T) *postgres.Server {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := host.Address()
 	require.NoError(t, err)
-	require.NoError(t, l.Close())
-	s, err := postgres.Start(ctx, host.Folder(t), l.Addr().String())
+	s, err := postgres.Start(ctx, host.Folder(t), address)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Stop()) })
 	return s

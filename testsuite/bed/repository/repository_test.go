@@ -19,7 +19,7 @@ import (
 	"fermata/testsuite/bed/repository"
 )
 
-func TestMain(m *testing.M) { os.Exit(host.Main(m)) }
+func TestMain(m *testing.M) { os.Exit(host.Main(m, host.Installed(repository.Packages()))) }
 
 type served struct {
 	*repository.Repository

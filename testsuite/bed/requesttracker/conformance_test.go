@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -29,7 +28,12 @@ import (
 	"fermata/testsuite/bed/requesttracker"
 )
 
-func TestMain(m *testing.M) { os.Exit(host.Main(m)) }
+// initialData is what Fermata needs in Request Tracker.
+const initialData = "../../../integrations/requesttracker/initialdata"
+
+func TestMain(m *testing.M) {
+	os.Exit(host.Main(m, host.Installed(requesttracker.Packages()), requesttracker.Prepare(initialData)))
+}
 
 // TestConformance runs the suite of ticket systems against the real Request Tracker. All cases share one server; each has
 // a user of its own, by whom its tickets are known.
@@ -48,16 +52,15 @@ func TestConformance(t *testing.T) {
 // start returns a server that is stopped after the test and all its subtests.
 func start(t *testing.T) *requesttracker.Server {
 	t.Helper()
-	data, err := filepath.Abs("../../../integrations/requesttracker/initialdata")
+	data, err := filepath.Abs(initialData)
 	require.NoError(t, err)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := host.Address()
 	require.NoError(t, err)
-	require.NoError(t, listener.Close())
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	folder := host.Folder(t)
 	s, err := requesttracker.Start(ctx, requesttracker.Options{
-		Folder: folder, InitialData: data, Address: listener.Addr().String(), Workers: 4,
+		Folder: folder, InitialData: data, Address: address, Workers: 4,
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() {

@@ -31,6 +31,20 @@ const (
 	siteFile     = "site.pm"
 )
 
+// Prepare is a step of host.Main that sets the database up, from the path of integrations/requesttracker/initialdata.
+func Prepare(initialdata string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		path, err := filepath.Abs(initialdata)
+		if err == nil {
+			_, err = prepare(ctx, path)
+		}
+		if err != nil {
+			return fmt.Errorf("preparing Request Tracker: %w", err)
+		}
+		return nil
+	}
+}
+
 // prepare returns the folder of a database that is set up. Making it takes some seconds; it is kept between runs.
 func prepare(ctx context.Context, initialdata string) (string, error) {
 	key, err := imageKey(ctx, initialdata)
@@ -94,7 +108,7 @@ func build(ctx context.Context, folder, initialdata string) error {
 		{"sqlite3", filepath.Join(folder, databaseFile), "PRAGMA journal_mode=WAL"},
 	} {
 		cmd := exec.CommandContext(ctx, args[0], args[1:]...) //nolint:gosec // A fixed list.
-		cmd.Env = append(environment(folder, "80"), "FERMATA_RT_DESKS="+strconv.Itoa(Desks), "PATH="+os.Getenv("PATH")+":/usr/sbin:/sbin", "LC_ALL=C.UTF-8")
+		cmd.Env = append(environment(folder, "127.0.0.1", "80"), "FERMATA_RT_DESKS="+strconv.Itoa(Desks), "PATH="+os.Getenv("PATH")+":/usr/sbin:/sbin", "LC_ALL=C.UTF-8")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("%s: %w\n%s", strings.Join(args, " "), err, out)
 		}
@@ -103,10 +117,10 @@ func build(ctx context.Context, folder, initialdata string) error {
 }
 
 // environment points Request Tracker to its configuration, and the configuration to its folder.
-func environment(folder, port string) []string {
+func environment(folder, address, port string) []string {
 	return []string{
 		"RT_SITE_CONFIG=" + filepath.Join(folder, siteFile),
 		"RT_SITE_CONFIG_DIR=" + filepath.Join(folder, "none"), // Else Debian's would be read too.
-		"FERMATA_RT=" + folder, "FERMATA_RT_PORT=" + port,
+		"FERMATA_RT=" + folder, "FERMATA_RT_HOST=" + address, "FERMATA_RT_PORT=" + port,
 	}
 }

@@ -136,7 +136,7 @@ func (s *Server) Again(ctx context.Context) error {
 			"/usr/share/request-tracker5/libexec/rt-server", "--server", "Starlet", "--host", address, "--port", port,
 			"--max-workers", strconv.Itoa(workers), "--max-reqs-per-child", "100000",
 		},
-		Env: environment(s.options.Folder, port), Ready: s.serves,
+		Env: environment(s.options.Folder, address, port), Ready: s.serves,
 	})
 	return err
 }

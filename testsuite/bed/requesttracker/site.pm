@@ -1,7 +1,8 @@
-# Configuration of the bed's Request Tracker. FERMATA_RT is the folder of this server, FERMATA_RT_PORT its port.
+# Configuration of the bed's Request Tracker. FERMATA_RT is the folder of this server, FERMATA_RT_HOST and
+# FERMATA_RT_PORT where it listens.
 Set($rtname, 'bed.example.net');
 Set($Organization, 'bed.example.net');
-Set($WebDomain, '127.0.0.1');
+Set($WebDomain, $ENV{FERMATA_RT_HOST});
 Set($WebPort, $ENV{FERMATA_RT_PORT});
 Set($WebPath, '');
 Set($DatabaseType, 'SQLite');

@@ -14,12 +14,16 @@ import (
 
 	"fermata/sandbox/embedded"
 	"fermata/spec"
+	"fermata/testsuite/bed/guests"
 	"fermata/testsuite/bed/host"
+	"fermata/testsuite/bed/requesttracker"
 	"fermata/testsuite/bed/temporal"
 	"fermata/testsuite/people"
 )
 
-func TestMain(m *testing.M) { os.Exit(host.Main(m)) }
+func TestMain(m *testing.M) {
+	os.Exit(host.Main(m, host.Installed(packages()), guests.Prepare, requesttracker.Prepare(initialData)))
+}
 
 // bench is an installation with two workers, which are processes of their own.
 type bench struct {

@@ -50,7 +50,6 @@ type estate struct {
 // furnish starts everything. key is the worker's, public.
 func furnish(t *testing.T, key, password string) *estate {
 	t.Helper()
-	require.NoError(t, host.Install(t.Context(), packages(guests.Packages, repository.Packages())...))
 	n, err := network.New(t.Context())
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, n.Close()) })
@@ -150,16 +149,18 @@ func (e *estate) guest(t *testing.T, name string) *guests.Guest {
 	return g
 }
 
+// initialData is what Fermata needs in Request Tracker.
+const initialData = "../../../integrations/requesttracker/initialdata"
+
 // startDesk starts Request Tracker.
 func (e *estate) startDesk(t *testing.T) {
 	t.Helper()
-	data, err := filepath.Abs("../../../integrations/requesttracker/initialdata")
+	data, err := filepath.Abs(initialData)
 	require.NoError(t, err)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := host.Address()
 	require.NoError(t, err)
-	require.NoError(t, l.Close())
 	e.desk = host.Folder(t)
-	e.tracker, err = requesttracker.Start(t.Context(), requesttracker.Options{Folder: e.desk, InitialData: data, Address: l.Addr().String(), Workers: 4})
+	e.tracker, err = requesttracker.Start(t.Context(), requesttracker.Options{Folder: e.desk, InitialData: data, Address: address, Workers: 4})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, e.tracker.Stop()); show(t, filepath.Join(e.desk, "log")) })
 }

@@ -8,9 +8,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fermata/testsuite/bed/edge"
+	"fermata/testsuite/bed/guests"
 	"fermata/testsuite/bed/host"
 	"fermata/testsuite/bed/machine"
 	"fermata/testsuite/bed/network"
+	"fermata/testsuite/bed/repository"
+	"fermata/testsuite/bed/requesttracker"
 )
 
 // Addresses, as examples/web-server.yaml has them. The edge is the first of each network.
@@ -92,6 +95,6 @@ func (e *estate) machine(t *testing.T, name, namespace, address, key string) mac
 }
 
 // packages are what all of the bed needs of Debian.
-func packages(more ...[]string) []string {
-	return slices.Concat(append(more, network.Packages, machine.Packages, edge.Packages)...)
+func packages() []string {
+	return slices.Concat(network.Packages, machine.Packages, edge.Packages, guests.Packages, repository.Packages(), requesttracker.Packages())
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -32,7 +31,9 @@ import (
 	"fermata/wire"
 )
 
-func TestMain(m *testing.M) { os.Exit(host.Main(m)) }
+func TestMain(m *testing.M) {
+	os.Exit(host.Main(m, host.Installed(postgres.Packages(), temporal.Packages()), temporal.Prepare))
+}
 
 // bench is an installation on a cluster, with a worker that is a process of its own.
 type bench struct {
@@ -65,10 +66,9 @@ func setup(t *testing.T) *bench {
 
 func startDatabase(ctx context.Context, t *testing.T) *postgres.Server {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := host.Address()
 	require.NoError(t, err)
-	require.NoError(t, l.Close())
-	database, err := postgres.Start(ctx, host.Folder(t), l.Addr().String())
+	database, err := postgres.Start(ctx, host.Folder(t), address)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, database.Stop()) })
 	return database

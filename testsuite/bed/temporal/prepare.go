@@ -3,8 +3,6 @@ package temporal
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -27,6 +25,12 @@ import (
 
 // Databases are the two that Temporal needs, both of which a backup has to hold.
 func Databases() []string { return []string{"temporal", "temporal_visibility"} }
+
+// Prepare builds the programs, so that a test does not wait for them.
+func Prepare(ctx context.Context) error {
+	_, err := build(ctx)
+	return err
+}
 
 type programs struct{ server, sqlTool string }
 
@@ -88,16 +92,10 @@ func (c *Cluster) makeDatabases(ctx context.Context) error {
 
 // dial connects to a frontend as the cluster's admin.
 func (c *Cluster) dial(ctx context.Context, address string) (client.Client, error) {
-	pair, err := tls.LoadX509KeyPair(c.certificates.Admin.Certificate, c.certificates.Admin.Key)
+	settings, err := c.certificates.Admin.Client("localhost")
 	if err != nil {
 		return nil, err
 	}
-	authority, err := os.ReadFile(c.certificates.Admin.Authority)
-	if err != nil {
-		return nil, err
-	}
-	settings := &tls.Config{Certificates: []tls.Certificate{pair}, RootCAs: x509.NewCertPool(), ServerName: "localhost", MinVersion: tls.VersionTLS12}
-	settings.RootCAs.AppendCertsFromPEM(authority)
 	return client.DialContext(ctx, client.Options{HostPort: address, Logger: quiet{}, ConnectionOptions: client.ConnectionOptions{TLS: settings}})
 }
 

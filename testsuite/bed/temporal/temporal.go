@@ -39,7 +39,7 @@ var (
 type Options struct {
 	Folder    string // Holds configuration and logs; daemons must be able to enter it.
 	Database  *postgres.Server
-	Processes int           // How many; 0: two.
+	Processes int           // How many, up to three; 0: two.
 	Retention time.Duration // Of closed histories; 0: 30 days.
 }
 
@@ -179,16 +179,12 @@ func (c *Cluster) sql() string {
 }
 
 // chooseAddresses takes addresses on loopback that no other bed has: all processes of a cluster need the same ports.
-func (c *Cluster) chooseAddresses() error {
-	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		return fmt.Errorf("finding a port for Temporal: %w", err)
+func (c *Cluster) chooseAddresses() (err error) {
+	if c.address, err = host.Address(); err != nil {
+		return fmt.Errorf("finding an address for Temporal: %w", err)
 	}
-	defer func() { _ = l.Close() }()
-	c.address = l.Addr().String()
-	port := l.Addr().(*net.TCPAddr).Port // Nobody else has it now: a good number for a network of our own.
 	for i := range c.options.Processes {
-		c.ips = append(c.ips, fmt.Sprintf("127.%d.%d.%d", 64+port/256%64, port%256, 10*(port/16384)+i+1))
+		c.ips = append(c.ips, host.IP(i))
 	}
 	return nil
 }
