@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -146,9 +144,6 @@ func (g *Guest) options(disks string) machine.Options {
 		},
 	}
 }
-
-// Disks are the UUIDs of the data disks that are plugged in.
-func (g *Guest) Disks() []string { return slices.Collect(maps.Keys(g.loops)) }
 
 // Halt takes the power away.
 func (g *Guest) Halt() error {
