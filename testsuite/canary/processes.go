@@ -44,7 +44,7 @@ func (w *Watch) Stop() {
 	<-w.done
 }
 
-// Saw counts the different command lines that held a text.
+// Saw counts the different command lines and environments that held a text.
 func (w *Watch) Saw(text string) (n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

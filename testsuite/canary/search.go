@@ -70,7 +70,7 @@ func (s *Search) Files(t testing.TB, prefix, folder string, except ...string) {
 		case slices.Contains(except, name) || !entry.Type().IsRegular():
 			return nil
 		}
-		data, err := os.ReadFile(path)
+		data, err := os.ReadFile(path) //nolint:gosec // The folders are the test's own.
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}

@@ -48,7 +48,7 @@ type story struct {
 	five   []server
 	twenty []server
 	search *canary.Search
-	watch  *canary.Watch // Of all processes of the machine room and the workers.
+	seen   []*canary.Watch // Of the parts in which processes were watched.
 }
 
 // server is one with the run that makes it.
@@ -68,6 +68,7 @@ func startedOf(servers []server) (runs []client.Started) {
 const mute = 2
 
 func (b *story) fiveAtOnce(t *testing.T) {
+	b.watch(t)
 	status, _, err := b.estate.get(t, "clients", balancerAddress, "/")
 	require.NoError(t, err)
 	require.Equal(t, http.StatusServiceUnavailable, status, "the pool is empty")
