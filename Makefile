@@ -8,7 +8,7 @@ LDFLAGS := -s -w
 GO ?= go
 
 # Packages that link the embedded Temporal server: their first build takes minutes, so they are kept apart.
-HEAVY := ./access/frontend ./access/cluster ./sandbox ./sandbox/embedded ./cmd/fermata-sandbox ./cmd/fermata-temporal ./testsuite/cli ./testsuite/crash ./testsuite/judge ./testsuite/replay/recorder \
+HEAVY := ./access/frontend ./access/cluster ./sandbox ./sandbox/embedded ./cmd/fermata-sandbox ./cmd/fermata-temporal ./testsuite/attack ./testsuite/cli ./testsuite/crash ./testsuite/judge ./testsuite/replay/recorder \
 	./testsuite/scenarios ./testsuite/stage ./testsuite/trust ./testsuite/upgrade ./testsuite/bed/scenarios ./testsuite/bed/metrics
 LIGHT = $(shell $(GO) list ./... | grep -v -x $(foreach p,$(HEAVY),-e fermata/$(p:./%=%)))
 # The test bed needs root on Debian: it is linted with the rest and tested apart.
@@ -34,7 +34,7 @@ sandbox: build ## start the sandbox and stay until Ctrl-C
 .PHONY: test
 test: ## all tests: no root, no network but modules and loopback
 	$(GO) test -count=1 -ldflags '$(LDFLAGS)' $(filter-out fermata/$(BED:./%...=%)%,$(LIGHT))
-	$(GO) test -count=1 -vet=off -ldflags '$(LDFLAGS)' -p 1 -timeout 20m ./access/cluster ./testsuite/trust ./testsuite/scenarios ./testsuite/cli ./testsuite/crash ./testsuite/upgrade ./testsuite/judge
+	$(GO) test -count=1 -vet=off -ldflags '$(LDFLAGS)' -p 1 -timeout 20m ./access/cluster ./testsuite/trust ./testsuite/scenarios ./testsuite/cli ./testsuite/crash ./testsuite/upgrade ./testsuite/judge ./testsuite/attack
 	@# The recorder must go on compiling; it records only when it is asked to.
 	$(GO) test -vet=off -ldflags '$(LDFLAGS)' -run '^$$' ./testsuite/replay/recorder
 

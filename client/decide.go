@@ -2,6 +2,8 @@ package client
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 
 	temporal "go.temporal.io/sdk/client"
@@ -67,12 +69,11 @@ func (c *Client) Sign(progress wire.Progress, gate wire.Gate, d Decision, p Pers
 
 // Send delivers a decision that was signed already.
 func (c *Client) Send(ctx context.Context, workflowID string, signed decision.Signed) (wire.DecideResult, error) {
-	e, err := decision.Parse(signed.Envelope)
-	if err != nil {
+	if _, err := decision.Parse(signed.Envelope); err != nil {
 		return wire.DecideResult{}, fault.Wrap(fault.Invalid, err, "reading the envelope")
 	}
 	handle, err := c.temporal.UpdateWorkflow(ctx, temporal.UpdateWorkflowOptions{
-		WorkflowID: workflowID, UpdateID: e.ID(), UpdateName: wire.UpdateDecide, Args: []any{wire.Decide{Signed: signed}},
+		WorkflowID: workflowID, UpdateID: updateID(signed), UpdateName: wire.UpdateDecide, Args: []any{wire.Decide{Signed: signed}},
 		WaitForStage: temporal.WorkflowUpdateStageCompleted,
 	})
 	if err != nil {
@@ -83,6 +84,16 @@ func (c *Client) Send(ctx context.Context, workflowID string, signed decision.Si
 		return wire.DecideResult{}, translate(err, "sending the decision")
 	}
 	return result, nil
+}
+
+// updateID is the name under which a decision is sent: sent again, it is answered again. Temporal answers every update of that
+// name alike, so the signature is part of it: a forgery of an envelope must not be what the good one is answered with.
+func updateID(s decision.Signed) string {
+	h := sha256.New()
+	h.Write(s.Envelope)
+	h.Write([]byte{0}) // No canonical envelope has one.
+	h.Write([]byte(s.Signature))
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // State says where a run is, in words: "it is running", "it is in its grace period".

@@ -92,7 +92,7 @@ func (c *Client) Watch(ctx context.Context, workflowID, runID string, show func(
 			if p.Phase == wire.Ended {
 				return p, nil
 			}
-		case fault.Is(err, fault.NotFound) && last.Run == "":
+		case last.Run == "" && lasting(err):
 			return last, err
 		case ctx.Err() == nil:
 			away(err)
@@ -103,6 +103,11 @@ func (c *Client) Watch(ctx context.Context, workflowID, runID string, show func(
 		case <-ticker.C:
 		}
 	}
+}
+
+// lasting reports whether asking again would be answered alike: there is no such run or namespace, or it is nobody's business.
+func lasting(err error) bool {
+	return fault.Is(err, fault.NotFound) || fault.Is(err, fault.Invalid) || fault.Is(err, fault.Unauthorized)
 }
 
 const watchEvery = 500 * time.Millisecond

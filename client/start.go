@@ -148,6 +148,9 @@ func (c *Client) sign(e decision.Envelope, p Person) (decision.Signed, error) {
 	now := time.Now().UTC().Truncate(time.Second)
 	e.Version, e.Cluster, e.Namespace, e.Person = decision.Version, c.cluster, c.namespace, p.Name
 	e.Issued, e.Expires = now, now.Add(lifetime)
+	if _, err := e.Canonical(); err != nil {
+		return decision.Signed{}, fault.Wrap(fault.Invalid, err, fmt.Sprintf("signing %q as %s", e.Command, p.Name))
+	}
 	signed, err := decision.Sign(e, p.Signer)
 	if err != nil {
 		return signed, fmt.Errorf("signing %q as %s: %w", e.Command, p.Name, err)

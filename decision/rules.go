@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -107,7 +108,9 @@ func (r *Rules) fill(t *Terms, rule spec.PolicyRule, f Facts) {
 	if !f.Emergency {
 		return
 	}
+	// Quorum, deadline and escalation are of an approval, which there is none of: one person reviews, in the time of a review.
 	t.Change, t.May[Start] = spec.ChangeEmergency, People{}
+	t.Quorum, t.Deadline, t.Escalate = 1, 0, nil
 	if e := rule.Emergency; e != nil {
 		t.May[Start] = r.people(e.By)
 		t.Review = &Review{By: r.people(e.Review), Within: time.Duration(e.Within)}
@@ -142,6 +145,14 @@ func (r *Rules) people(groups []string) People {
 		}
 	}
 	return p
+}
+
+// Addresses are where any group is told something, in the order of the groups' names.
+func (r *Rules) Addresses() []Address {
+	if r == nil {
+		return nil
+	}
+	return r.people(slices.Sorted(maps.Keys(r.doc.Spec.Groups))).Notify
 }
 
 // Automation returns who may stop everything, and who may let it go on: what holds for the guard.

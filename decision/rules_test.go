@@ -76,6 +76,22 @@ func TestWhatARuleSays(t *testing.T) {
 	require.Nil(t, (*decision.Rules)(nil).Terms(production))
 }
 
+// What an approval asks for is not asked of a review: one person reviews, and has the time that the rule gives for it.
+func TestWhatARuleSaysOfAnEmergency(t *testing.T) {
+	t.Parallel()
+	emergency := production
+	emergency.Emergency = true
+	terms := companyRules(t).Terms(emergency)
+	require.Equal(t, spec.ChangeEmergency, terms.Change)
+	require.Equal(t, 24*time.Hour, terms.Review.Within)
+	require.Equal(t, 1, terms.Quorum)
+	require.Zero(t, terms.Deadline)
+	require.Nil(t, terms.Escalate)
+	standard := decision.Facts{Kind: "ProvisionServer", Environment: "lab", Emergency: true}
+	code, _ := companyRules(t).Terms(standard).Refuses("ann@ops.example", decision.Start, false)
+	require.Equal(t, decision.CodeNotAllowed, code, "what is approved beforehand needs no emergency, and gets none")
+}
+
 func TestWhoMay(t *testing.T) {
 	t.Parallel()
 	r := companyRules(t)

@@ -26,14 +26,7 @@ type checker struct{ *document.Document }
 
 func (c checker) server(s *Server) {
 	c.texts("", reflect.ValueOf(s).Elem())
-	c.form("metadata.name", s.Metadata.Name, labelForm)
-	c.form("metadata.environment", s.Metadata.Environment, labelForm)
-	c.form("metadata.site", s.Metadata.Site, labelForm)
-	for key := range s.Metadata.Labels {
-		if !labelKeyForm.match.MatchString(key) {
-			c.AddKey("metadata.labels."+key, "expected %s, found %q", labelKeyForm.what, key)
-		}
-	}
+	c.metadata(s.Metadata)
 	c.compute(s.Spec.Compute)
 	c.network(s.Spec.Network)
 	c.access(s.Spec.Access, s.Spec.Compute.Customization)
@@ -48,6 +41,17 @@ func (c checker) server(s *Server) {
 		c.length("spec.ticket.subject", s.Spec.Ticket.Subject, 200)
 	}
 	c.run(s.Spec.Run)
+}
+
+func (c checker) metadata(m Metadata) {
+	c.form("metadata.name", m.Name, labelForm)
+	c.form("metadata.environment", m.Environment, labelForm)
+	c.form("metadata.site", m.Site, labelForm)
+	for key := range m.Labels {
+		if !labelKeyForm.match.MatchString(key) {
+			c.AddKey("metadata.labels."+key, "expected %s, found %q", labelKeyForm.what, key)
+		}
+	}
 }
 
 func (c checker) compute(compute Compute) {
@@ -160,7 +164,11 @@ func (c checker) texts(at string, value reflect.Value) {
 		}
 	case reflect.Map:
 		for _, key := range value.MapKeys() {
-			c.text(at+"."+key.String(), value.MapIndex(key).String(), false)
+			if entry := value.MapIndex(key); entry.Kind() == reflect.String { // One line, whatever the key is called.
+				c.text(at+"."+key.String(), entry.String(), false)
+			} else {
+				c.texts(at+"."+key.String(), entry)
+			}
 		}
 	case reflect.String:
 		c.text(at, value.String(), multiline[at[strings.LastIndexByte(at, '.')+1:]])

@@ -5,13 +5,14 @@ import (
 	"maps"
 	"reflect"
 	"slices"
-	"strings"
 
 	"fermata/spec/document"
 )
 
-// maxQuorum bounds how many people one approval can ask for.
-const maxQuorum = 20
+const (
+	maxQuorum = 20        // How many people one approval can ask for.
+	maxLimit  = 1_000_000 // More is no limit.
+)
 
 // steering are the commands that "operate" stands for, and policyCommands all that a rule can name. A misspelt one would
 // limit nothing. They are those of package decision, which a test there compares.
@@ -28,14 +29,14 @@ func Steering() []string { return slices.Clone(steering) }
 
 func (c checker) policy(p *Policy) {
 	c.texts("", reflect.ValueOf(p).Elem())
-	c.form("metadata.name", p.Metadata.Name, labelForm)
+	c.metadata(p.Metadata)
 	groups := slices.Sorted(maps.Keys(p.Spec.Groups))
 	for _, name := range groups {
 		c.group("spec.groups."+name, name, p.Spec.Groups[name])
 	}
 	c.patterns("spec.machines", p.Spec.Machines)
-	c.groups("spec.automation.stop", p.Spec.Automation.Stop, groups)
-	c.groups("spec.automation.resume", p.Spec.Automation.Resume, groups)
+	c.some("spec.automation.stop", p.Spec.Automation.Stop, groups) // Absent means everybody, so an empty list must not.
+	c.some("spec.automation.resume", p.Spec.Automation.Resume, groups)
 	if c.Sound("spec.rules") && len(p.Spec.Rules) == 0 {
 		c.Add("spec.rules", "expected at least one rule, found none: nobody could do anything")
 	}
@@ -71,10 +72,7 @@ func (c checker) group(at, name string, g Group) {
 // patterns refuses what allowed_signers would read as something else.
 func (c checker) patterns(at string, patterns []string) {
 	for i, pattern := range patterns {
-		place := fmt.Sprintf("%s[%d]", at, i)
-		if word := strings.TrimPrefix(pattern, "!"); c.Sound(place) && (word == "" || strings.ContainsAny(pattern, ", \t\"")) {
-			c.Add(place, "expected one principal or pattern without blanks, commas and quotes, found %q", pattern)
-		}
+		c.form(fmt.Sprintf("%s[%d]", at, i), pattern, principalForm)
 	}
 }
 
@@ -143,9 +141,8 @@ func (c checker) match(at string, m Match) {
 
 func (c checker) limit(at string, l Limit) {
 	c.match(at+"match", l.Match)
-	const most = 1_000_000
-	c.between(at+"changesPerHour", l.ChangesPerHour, 1, most)
-	c.between(at+"targetsPerRun", l.TargetsPerRun, 1, most)
+	c.between(at+"changesPerHour", l.ChangesPerHour, 1, maxLimit)
+	c.between(at+"targetsPerRun", l.TargetsPerRun, 1, maxLimit)
 	if !c.Has(at+"changesPerHour") && !c.Has(at+"targetsPerRun") && c.Sound(at+"name") {
 		c.Add(at+"name", "expected changesPerHour or targetsPerRun beside it, found neither")
 	}

@@ -56,4 +56,7 @@ var (
 	pathForm  = newForm(`^/.*[^/]$`, "an absolute path")
 )
 
+// What a pattern of allowed_signers can hold: the file would read the rest as something else.
+var principalForm = newForm(`^(![^, \t"]+|[^!, \t"][^, \t"]*)$`, "one principal or pattern without blanks, commas and quotes")
+
 const durationPattern = `^\+?(([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|ms|s|m|h))+$`

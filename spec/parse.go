@@ -9,13 +9,18 @@ import (
 	"fermata/spec/document"
 )
 
-// The documents that Parse knows.
+// The documents that people write.
 const (
 	// APIVersion is the version of the documents' form.
 	APIVersion = "fermata/v1"
 	// KindServer is the kind of a Server.
 	KindServer = "Server"
+	// KindPolicy is the kind of a Policy.
+	KindPolicy = "Policy"
 )
+
+// Kinds are the kinds of documents.
+func Kinds() []string { return []string{KindServer, KindPolicy} }
 
 // Problem is one thing that is wrong with a document, and where.
 type Problem = document.Problem
@@ -41,6 +46,26 @@ func Parse(name string, data []byte) (*Server, error) {
 	}
 	server.ApplyDefaults()
 	return server, nil
+}
+
+// Check reads a document of any kind and says what it describes: "server/web-01", "policy/plant". An error is a Problems.
+func Check(name string, data []byte) (what string, err error) {
+	d := document.Read(name, data)
+	if d.Header(APIVersion, Kinds()...); d.Err() != nil {
+		return "", d.Err()
+	}
+	if d.Kind() == KindPolicy {
+		policy, err := ParsePolicy(name, data)
+		if err != nil {
+			return "", err
+		}
+		return "policy/" + policy.Metadata.Name, nil
+	}
+	server, err := Parse(name, data)
+	if err != nil {
+		return "", err
+	}
+	return server.Owner(), nil
 }
 
 // Owner names on whose behalf the server's objects exist: "server/web-01".

@@ -12,7 +12,7 @@ import (
 	"fermata/spec"
 )
 
-// badDocument is full with one place spoilt, and the lines of the error, without the file's name.
+// badDocument is a good one with one place spoilt, and the lines of the error, without the file's name.
 type badDocument struct {
 	name, old, text string
 	schema          bool // The JSON Schema refuses it too.
@@ -26,7 +26,7 @@ func TestBadDocuments(t *testing.T) {
 	for _, bad := range badDocuments() {
 		t.Run(bad.name, func(t *testing.T) {
 			t.Parallel()
-			server, err := spec.Parse("bad.yaml", []byte(spoil(t, bad.old, bad.text)))
+			server, err := spec.Parse("bad.yaml", []byte(spoil(t, full, bad.old, bad.text)))
 			require.Nil(t, server)
 			var problems spec.Problems
 			require.ErrorAs(t, err, &problems)
@@ -118,7 +118,7 @@ func TestGoodDocuments(t *testing.T) {
 			server, err := spec.Parse("good.yaml", []byte(text))
 			require.NoError(t, err)
 			requireRoundTrip(t, server)
-			require.NoError(t, validate(t, text))
+			require.NoError(t, validate(t, spec.KindServer, text))
 		})
 	}
 }
@@ -139,7 +139,7 @@ func TestExample(t *testing.T) {
 	server, err := spec.Parse("web-server.yaml", data)
 	require.NoError(t, err)
 	requireRoundTrip(t, server)
-	require.NoError(t, validate(t, string(data)))
+	require.NoError(t, validate(t, spec.KindServer, string(data)))
 	require.Equal(t, "server/web-01", server.Owner())
 	require.Equal(t, "server/web-01", server.WorkflowID())
 	require.Equal(t, 4*spec.GiB, server.Spec.Compute.Memory)

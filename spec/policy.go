@@ -4,16 +4,13 @@ import (
 	"fermata/spec/document"
 )
 
-// KindPolicy is the kind of a Policy.
-const KindPolicy = "Policy"
-
 // Policy says who may have what done, who must agree, and how much may happen at once, in one installation. Workers,
 // command line and gateway read the same file.
 type Policy struct {
-	APIVersion string     `yaml:"apiVersion" json:"apiVersion"`
-	Kind       string     `yaml:"kind" json:"kind"`
-	Metadata   Metadata   `yaml:"metadata" json:"metadata"`
-	Spec       PolicySpec `yaml:"spec" json:"spec"`
+	APIVersion string     `yaml:"apiVersion" json:"apiVersion"` // Version of the document's form: fermata/v1.
+	Kind       string     `yaml:"kind" json:"kind"`             // What the document describes: Policy.
+	Metadata   Metadata   `yaml:"metadata" json:"metadata"`     // Names the policy; the rest of it steers nothing.
+	Spec       PolicySpec `yaml:"spec" json:"spec"`             // What the policy says.
 }
 
 // PolicySpec is what a policy says.
@@ -58,15 +55,15 @@ type Match struct {
 
 // PolicyRule is what holds for the runs that it matches.
 type PolicyRule struct {
-	Name  string `yaml:"name" json:"name"` // For people and records.
-	Match Match  `yaml:"match,omitempty" json:"match,omitzero"`
+	Name  string `yaml:"name" json:"name"`                      // For people and records.
+	Match Match  `yaml:"match,omitempty" json:"match,omitzero"` // The runs that the rule is for; absent: all.
 	// May lists, for a command, the groups that may give it. "operate" stands for retry, skip, undo, cancel, restore and
 	// purge where they are not listed themselves; reject is as approve where it is not listed. A command that is in no list
 	// may be given by nobody.
 	May map[string][]string `yaml:"may" json:"may"`
 	// Change is normal (default: people approve the plan) or standard (the rule approves it beforehand).
 	Change    string     `yaml:"change,omitempty" json:"change,omitempty"`
-	Approval  Approval   `yaml:"approval,omitempty" json:"approval,omitzero"`
+	Approval  Approval   `yaml:"approval,omitempty" json:"approval,omitzero"`    // How people approve. Nobody is asked about a standard change.
 	Emergency *Emergency `yaml:"emergency,omitempty" json:"emergency,omitempty"` // Absent: nobody may act first.
 }
 
@@ -84,7 +81,7 @@ type Approval struct {
 	// Deadline is how long approvals are waited for; then the run ends without having acted. The spec's own if absent; the
 	// shorter of both if it is there.
 	Deadline Duration    `yaml:"deadline,omitempty" json:"deadline,omitempty"`
-	Escalate *Escalation `yaml:"escalate,omitempty" json:"escalate,omitempty"`
+	Escalate *Escalation `yaml:"escalate,omitempty" json:"escalate,omitempty"` // Absent: nobody else is asked.
 }
 
 // Escalation lets more people decide when those asked do not.
@@ -96,14 +93,14 @@ type Escalation struct {
 // Emergency lets people act first, and be judged afterwards.
 type Emergency struct {
 	By     []string `yaml:"by" json:"by"`         // Groups that may start an emergency change.
-	Review []string `yaml:"review" json:"review"` // Groups of which somebody else must review what was done.
+	Review []string `yaml:"review" json:"review"` // Groups of which one person other than the requester must review what was done.
 	Within Duration `yaml:"within" json:"within"` // Deadline of the review, since the plan was made.
 }
 
 // Limit bounds how much is changed.
 type Limit struct {
-	Name           string `yaml:"name" json:"name"` // For people and records.
-	Match          Match  `yaml:"match,omitempty" json:"match,omitzero"`
+	Name           string `yaml:"name" json:"name"`                                         // For people and records.
+	Match          Match  `yaml:"match,omitempty" json:"match,omitzero"`                    // The runs that are counted; absent: all.
 	ChangesPerHour int    `yaml:"changesPerHour,omitempty" json:"changesPerHour,omitempty"` // Runs that may begin to act within any hour.
 	TargetsPerRun  int    `yaml:"targetsPerRun,omitempty" json:"targetsPerRun,omitempty"`   // Targets that one run may change.
 }

@@ -1,8 +1,9 @@
 package spec
 
 import (
-	_ "embed"
+	"embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -13,13 +14,13 @@ import (
 	"fermata/spec/document"
 )
 
-// SchemaID names the JSON Schema of a Server.
-const SchemaID = "urn:fermata:schema:v1:server"
+// SchemaID names the JSON Schema of a kind.
+func SchemaID(kind string) string { return "urn:fermata:schema:v1:" + strings.ToLower(kind) }
 
-// source is where the fields' descriptions are: the comments that developers read are those that editors show.
+// sources are where the fields' descriptions are: the comments that developers read are those that editors show.
 //
-//go:embed server.go
-var source string
+//go:embed server.go policy.go
+var sources embed.FS
 
 // schema is the part of JSON Schema 2020-12 that Schema uses, in the order that it is written.
 type schema struct {
@@ -44,6 +45,7 @@ type schema struct {
 	PropertyNames *schema    `json:"propertyNames,omitempty"`
 	Additional    any        `json:"additionalProperties,omitempty"` // false, or a schema.
 	OneOf         []*schema  `json:"oneOf,omitempty"`
+	AnyOf         []*schema  `json:"anyOf,omitempty"`
 }
 
 type property struct {
@@ -72,9 +74,15 @@ func (p properties) MarshalJSON() ([]byte, error) {
 	return []byte(out.String()), nil
 }
 
-// Schema returns the JSON Schema (2020-12) of a Server, for editors and other tools. Whatever Parse accepts is valid;
-// what spans several fields, such as a gateway outside its network, only Parse refuses.
-func Schema() ([]byte, error) {
+// Schema returns the JSON Schema (2020-12) of a kind of document, for editors and other tools. Whatever Parse (or
+// ParsePolicy) accepts is valid; what spans several fields, such as a gateway outside its network, only they refuse.
+// An error says which kinds there are.
+func Schema(kind string) ([]byte, error) {
+	types := map[string]reflect.Type{KindServer: reflect.TypeFor[Server](), KindPolicy: reflect.TypeFor[Policy]()}
+	described, known := types[kind]
+	if !known {
+		return nil, errors.New(document.OneOf(kind, Kinds()...))
+	}
 	comments, err := descriptions()
 	if err != nil {
 		return nil, fmt.Errorf("reading the fields' descriptions: %w", err)
@@ -84,11 +92,11 @@ func Schema() ([]byte, error) {
 			return nil, fmt.Errorf("writing the schema: the constraint of %s belongs to no field", name)
 		}
 	}
-	root := comments.object(reflect.TypeFor[Server]())
+	root := comments.object(described)
 	root.Schema = "https://json-schema.org/draft/2020-12/schema"
-	root.ID = SchemaID
-	root.Title = "Fermata Server"
-	root.Description = comments["Server"]
+	root.ID = SchemaID(kind)
+	root.Title = "Fermata " + kind
+	root.Description = comments[described.Name()]
 	return json.MarshalIndent(root, "", "  ")
 }
 
@@ -96,11 +104,22 @@ func Schema() ([]byte, error) {
 type commentary map[string]string
 
 func descriptions() (commentary, error) {
-	file, err := parser.ParseFile(token.NewFileSet(), "server.go", source, parser.ParseComments)
-	if err != nil {
-		return nil, err
-	}
 	comments := commentary{}
+	for _, name := range []string{"server.go", "policy.go"} {
+		source, err := sources.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, source, parser.ParseComments)
+		if err != nil {
+			return nil, err
+		}
+		comments.read(file)
+	}
+	return comments, nil
+}
+
+func (c commentary) read(file *ast.File) {
 	for _, declaration := range file.Decls {
 		general, ok := declaration.(*ast.GenDecl)
 		if !ok || general.Tok != token.TYPE {
@@ -108,23 +127,22 @@ func descriptions() (commentary, error) {
 		}
 		for _, spec := range general.Specs {
 			named := spec.(*ast.TypeSpec)
-			comments[named.Name.Name] = line(general.Doc.Text())
+			c[named.Name.Name] = line(general.Doc.Text())
 			structure, ok := named.Type.(*ast.StructType)
 			if !ok {
 				continue
 			}
 			for _, field := range structure.Fields.List {
-				comments[named.Name.Name+"."+field.Names[0].Name] = line(field.Doc.Text() + field.Comment.Text())
+				c[named.Name.Name+"."+field.Names[0].Name] = line(field.Doc.Text() + field.Comment.Text())
 			}
 		}
 	}
-	return comments, nil
 }
 
 func line(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 func (c commentary) object(t reflect.Type) *schema {
-	object := &schema{Type: "object", Additional: false, OneOf: alternatives[t.Name()]}
+	object := &schema{Type: "object", Additional: false, OneOf: alternatives[t.Name()], AnyOf: choices[t.Name()]}
 	for _, field := range document.Fields(t) {
 		inGo := t.FieldByIndex(field.Index)
 		name := t.Name() + "." + inGo.Name
@@ -152,7 +170,7 @@ func (c commentary) value(t reflect.Type) *schema {
 	case t.Kind() == reflect.Slice:
 		return &schema{Type: "array", Items: c.value(t.Elem())}
 	case t.Kind() == reflect.Map:
-		return &schema{Type: "object", PropertyNames: &schema{Pattern: labelKeyForm.pattern}, Additional: c.value(t.Elem())}
+		return &schema{Type: "object", PropertyNames: &schema{}, Additional: c.value(t.Elem())}
 	case t.Kind() == reflect.Bool:
 		return &schema{Type: "boolean"}
 	case t.Kind() == reflect.Int:

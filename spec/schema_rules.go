@@ -8,9 +8,11 @@ type constraint struct {
 	value     any // What the field is if absent.
 	low, high int // Of a number, where high is not 0.
 	longest   int
-	empty     bool // Empty text is allowed.
-	some      bool // A list has at least one value.
-	unique    bool // A list has no value twice.
+	empty     bool     // Empty text is allowed.
+	some      bool     // A list has at least one value.
+	unique    bool     // A list has no value twice.
+	keys      form     // Of the keys of a mapping.
+	words     []string // That a mapping can have as keys.
 }
 
 var constraints = map[string]constraint{
@@ -19,6 +21,7 @@ var constraints = map[string]constraint{
 	"Metadata.Name":              {form: labelForm},
 	"Metadata.Environment":       {form: labelForm},
 	"Metadata.Site":              {form: labelForm},
+	"Metadata.Labels":            {keys: labelKeyForm},
 	"Compute.System":             {form: labelForm},
 	"Compute.CPUs":               {low: 1, high: maxCPUs},
 	"Compute.Customization":      {enum: []string{CloudInit, VMware}},
@@ -80,12 +83,41 @@ var constraints = map[string]constraint{
 	"RunPolicy.ApprovalDeadline": {value: "72h"},
 	"RunPolicy.RetryFor":         {value: "1h"},
 	"RunPolicy.Grace":            {value: "168h"},
+
+	"Policy.APIVersion":    {constant: APIVersion},
+	"Policy.Kind":          {constant: KindPolicy},
+	"PolicySpec.Groups":    {keys: ruleForm},
+	"PolicySpec.Machines":  {form: principalForm},
+	"PolicySpec.Rules":     {some: true},
+	"Group.Members":        {form: principalForm, some: true},
+	"Address.System":       {form: labelForm},
+	"Automation.Stop":      {some: true},
+	"Automation.Resume":    {some: true},
+	"Match.Kinds":          {form: principalForm, some: true},
+	"Match.Environments":   {form: principalForm, some: true},
+	"Match.Sites":          {form: principalForm, some: true},
+	"PolicyRule.Name":      {form: ruleForm},
+	"PolicyRule.May":       {words: policyCommands},
+	"PolicyRule.Change":    {enum: []string{ChangeNormal, ChangeStandard}, value: ChangeNormal},
+	"Approval.Quorum":      {low: 1, high: maxQuorum, value: 1},
+	"Approval.FourEyes":    {value: true},
+	"Escalation.To":        {some: true},
+	"Emergency.By":         {some: true},
+	"Emergency.Review":     {some: true},
+	"Limit.Name":           {form: ruleForm},
+	"Limit.ChangesPerHour": {low: 1, high: maxLimit},
+	"Limit.TargetsPerRun":  {low: 1, high: maxLimit},
 }
 
 // alternatives are the types of which exactly one of two fields is given.
 var alternatives = map[string][]*schema{
 	"File":        {{Required: []string{"content"}}, {Required: []string{"secret"}}},
 	"Application": {{Required: []string{"package"}}, {Required: []string{"archive"}}},
+}
+
+// choices are the types of which at least one of two fields is given.
+var choices = map[string][]*schema{
+	"Limit": {{Required: []string{"changesPerHour"}}, {Required: []string{"targetsPerRun"}}},
 }
 
 func constrain(name string, value *schema) {
@@ -100,6 +132,9 @@ func constrain(name string, value *schema) {
 		if rule.some {
 			value.MinItems = 1
 		}
+	}
+	if value.PropertyNames != nil {
+		value.PropertyNames.Pattern, value.PropertyNames.Enum = rule.keys.pattern, rule.words
 	}
 	if rule.form.pattern != "" {
 		leaf.Pattern = rule.form.pattern

@@ -16,8 +16,13 @@ import (
 	"fermata/spec"
 )
 
-var compiled = sync.OnceValues(func() (*jsonschema.Schema, error) {
-	text, err := spec.Schema()
+var compiled = map[string]func() (*jsonschema.Schema, error){
+	spec.KindServer: sync.OnceValues(func() (*jsonschema.Schema, error) { return compile(spec.KindServer) }),
+	spec.KindPolicy: sync.OnceValues(func() (*jsonschema.Schema, error) { return compile(spec.KindPolicy) }),
+}
+
+func compile(kind string) (*jsonschema.Schema, error) {
+	text, err := spec.Schema(kind)
 	if err != nil {
 		return nil, err
 	}
@@ -26,16 +31,16 @@ var compiled = sync.OnceValues(func() (*jsonschema.Schema, error) {
 		return nil, err
 	}
 	compiler := jsonschema.NewCompiler()
-	if err := compiler.AddResource(spec.SchemaID, document); err != nil {
+	if err := compiler.AddResource(spec.SchemaID(kind), document); err != nil {
 		return nil, err
 	}
-	return compiler.Compile(spec.SchemaID)
-})
+	return compiler.Compile(spec.SchemaID(kind))
+}
 
-// validate judges a document by the JSON Schema alone.
-func validate(t *testing.T, text string) error {
+// validate judges a document by the JSON Schema of a kind alone.
+func validate(t *testing.T, kind, text string) error {
 	t.Helper()
-	schema, err := compiled()
+	schema, err := compiled[kind]()
 	require.NoError(t, err)
 	var plain any
 	require.NoError(t, yaml.Unmarshal([]byte(text), &plain))
@@ -54,27 +59,56 @@ func TestSchemaRefusesBadDocuments(t *testing.T) {
 			continue
 		}
 		count++
-		require.Error(t, validate(t, spoil(t, bad.old, bad.text)), bad.name)
+		require.Error(t, validate(t, spec.KindServer, spoil(t, full, bad.old, bad.text)), bad.name)
 	}
 	require.Greater(t, count, 60)
 }
 
+func TestSchemaRefusesBadPolicies(t *testing.T) {
+	t.Parallel()
+	count := 0
+	for _, bad := range badPolicies {
+		if strings.Contains(bad.want[0], "duplicate key") {
+			continue // The schema never sees both.
+		}
+		err := validate(t, spec.KindPolicy, spoil(t, governed, bad.old, bad.text))
+		if !bad.schema {
+			require.NoError(t, err, "%s: the schema knows more than the table says", bad.name)
+			continue
+		}
+		count++
+		require.Error(t, err, bad.name)
+	}
+	require.Greater(t, count, 50)
+}
+
+func TestSchemaOfNoKind(t *testing.T) {
+	t.Parallel()
+	_, err := spec.Schema("policy")
+	require.EqualError(t, err, `expected Server or Policy, found "policy"; did you mean "Policy"?`)
+}
+
 func TestSchemaDescribesEveryField(t *testing.T) {
 	t.Parallel()
-	text, err := spec.Schema()
-	require.NoError(t, err)
-	var root map[string]any
-	require.NoError(t, json.Unmarshal(text, &root))
-	requireDescribed(t, "", reflect.TypeFor[spec.Server](), root)
+	for kind, typ := range map[string]reflect.Type{spec.KindServer: reflect.TypeFor[spec.Server](), spec.KindPolicy: reflect.TypeFor[spec.Policy]()} {
+		text, err := spec.Schema(kind)
+		require.NoError(t, err)
+		var root map[string]any
+		require.NoError(t, json.Unmarshal(text, &root))
+		requireDescribed(t, kind, typ, root)
+	}
 }
 
 func requireDescribed(t *testing.T, at string, typ reflect.Type, schema map[string]any) {
 	t.Helper()
-	for typ.Kind() == reflect.Pointer || typ.Kind() == reflect.Slice {
-		if typ.Kind() == reflect.Slice {
-			schema = schema["items"].(map[string]any)
+	for within := map[reflect.Kind]string{reflect.Slice: "items", reflect.Map: "additionalProperties", reflect.Pointer: ""}; ; typ = typ.Elem() {
+		key, holds := within[typ.Kind()]
+		if !holds {
+			break
 		}
-		typ = typ.Elem()
+		if key != "" {
+			schema = schema[key].(map[string]any)
+		}
 	}
 	if typ.Kind() != reflect.Struct {
 		return
@@ -95,7 +129,7 @@ func requireDescribed(t *testing.T, at string, typ reflect.Type, schema map[stri
 
 func TestSchemaHasDefaults(t *testing.T) {
 	t.Parallel()
-	text, err := spec.Schema()
+	text, err := spec.Schema(spec.KindServer)
 	require.NoError(t, err)
 	for _, part := range []string{`"default": "ext4"`, `"default": 22`, `"default": true`, `"default": "168h"`, `"minimum": 100`, `"const": "Server"`} {
 		require.Contains(t, string(text), part)

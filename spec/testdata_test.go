@@ -77,9 +77,9 @@ spec:
     grace: 168h
 `
 
-// spoil replaces old, which must be there once, and returns the document.
-func spoil(t *testing.T, old, text string) string {
+// spoil replaces old in a document, where it must be once, and returns the document.
+func spoil(t *testing.T, good, old, text string) string {
 	t.Helper()
-	require.Equal(t, 1, strings.Count(full, old), "%q", old)
-	return strings.Replace(full, old, text, 1)
+	require.Equal(t, 1, strings.Count(good, old), "%q", old)
+	return strings.Replace(good, old, text, 1)
 }

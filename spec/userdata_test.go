@@ -13,7 +13,7 @@ import (
 func withUserData(t *testing.T, cloudConfig string) error {
 	t.Helper()
 	lines := strings.Split(strings.TrimSpace("#cloud-config\n"+cloudConfig), "\n")
-	text := spoil(t, "      #cloud-config\n      ssh_authorized_keys: [ssh-ed25519 AAAA]\n", "      "+strings.Join(lines, "\n      ")+"\n")
+	text := spoil(t, full, "      #cloud-config\n      ssh_authorized_keys: [ssh-ed25519 AAAA]\n", "      "+strings.Join(lines, "\n      ")+"\n")
 	_, err := spec.Parse("f", []byte(text))
 	return err
 }
@@ -70,7 +70,7 @@ func TestUserDataReportsEachPlace(t *testing.T) {
 
 func TestUserDataInAnotherStyle(t *testing.T) {
 	t.Parallel()
-	text := spoil(t, "|\n      #cloud-config\n      ssh_authorized_keys: [ssh-ed25519 AAAA]\n", `"#cloud-config\npassword: x\n"`+"\n")
+	text := spoil(t, full, "|\n      #cloud-config\n      ssh_authorized_keys: [ssh-ed25519 AAAA]\n", `"#cloud-config\npassword: x\n"`+"\n")
 	_, err := spec.Parse("f", []byte(text))
 	require.ErrorContains(t, err, "f:23:15: spec.access.userData: expected no secret")
 }

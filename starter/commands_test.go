@@ -221,6 +221,30 @@ func TestDoctor(t *testing.T) {
 	require.Contains(t, out, "NO  encryption key")
 }
 
+// The policy is looked at whoever asks, also with the systems that it tells people by.
+func TestDoctorLooksAtThePolicy(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	out, _, code := d.run(t, "doctor")
+	require.Equal(t, 0, code, out)
+	require.Regexp(t, `ok  policy +\S+policy.yaml is sha256:`, out)
+	told := "people: {notify: [{system: own}, {system: vcenter}, {system: mail, to: a@example}], "
+	d.write(t, "policy.yaml", strings.Replace(policy, "people: {", told, 1))
+	out, _, code = d.run(t, "doctor")
+	require.Equal(t, exitInvalid, code)
+	require.Contains(t, out, `group people is told by "vcenter", which is no system of type smtp or webhook`)
+	require.Contains(t, out, `group people is told by "mail"`)
+	require.NotContains(t, out, `told by "own"`, "what it can do is not known here")
+	d.write(t, "policy.yaml", strings.Replace(policy, "start: [people]", "start: [peple]", 1))
+	out, _, code = d.run(t, "--as", "mallory", "doctor")
+	require.NotEqual(t, 0, code)
+	require.Regexp(t, `NO  policy +\S+policy.yaml:9:33: spec.rules\[0\].may.start\[0\]: expected carol or people, found "peple"`, out)
+	d.write(t, "fermata.yaml", strings.Replace(installation, ", policy: policy.yaml", "", 1))
+	out, _, code = d.run(t, "doctor")
+	require.Equal(t, 0, code, out)
+	require.Contains(t, out, "there is no file (spec.decisions.policy)")
+}
+
 func TestRunWaitsForABusyTarget(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)

@@ -105,6 +105,7 @@ func (e *examination) examine() {
 		may, err := e.may(allowed)
 		e.note("your key", err, "%s", may)
 	}
+	e.policy()
 	options, err := connection(e.c, e.cfg)
 	if !e.note("encryption key", err, "key %s can be read", e.cfg.Encryption.Active) {
 		return
@@ -120,6 +121,33 @@ func (e *examination) examine() {
 	if e.note("search attributes", e.attributes(connected), "are registered") {
 		e.systems(e.c.Context, connected)
 	}
+}
+
+// policy looks whether the policy file can be read, and whether there are the systems that its groups are told by.
+func (e *examination) policy() {
+	rules, err := localRules(e.cfg)
+	if err != nil || rules == nil {
+		e.note("policy", err, "there is no file (spec.decisions.policy): every signer may give every command, nobody is told of anything")
+		return
+	}
+	var missing []string
+	for _, a := range rules.Addresses() {
+		if !e.tells(a.System) {
+			missing = append(missing, fmt.Sprintf("group %s is told by %q, which is no system of type smtp or webhook in spec.systems", a.Group, a.System))
+		}
+	}
+	if len(missing) > 0 {
+		err = usage("%s", strings.Join(missing, "\n"))
+	}
+	e.note("policy", err, "%s is %s", e.cfg.Decisions.Policy, rules.Hash())
+}
+
+// tells reports whether there is such a system, of a type that tells people something or that is not known here.
+func (e *examination) tells(name string) bool {
+	return slices.ContainsFunc(e.cfg.Systems, func(s config.System) bool {
+		capabilities, known := served[s.Type]
+		return s.Name == name && (!known || slices.Contains(capabilities, "notify"))
+	})
 }
 
 func size(a *decision.AllowedSigners) int {

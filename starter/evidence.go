@@ -55,9 +55,13 @@ func (s *session) exportOne(file string, d wire.Judged) error {
 		return fmt.Errorf("writing the signature: %w", err)
 	}
 	// The key may have expired since: what counts is whether it was good when the decision was judged. ssh-keygen reads the
-	// time in the local zone.
-	s.screen.aside().raw(fmt.Sprintf("ssh-keygen -Y verify -f %s -I %s -n %s -O verify-time=%s -s %s < %s\n",
-		quote(s.cfg.Decisions.AllowedSigners), quote(d.Verdict.Envelope.Person), decision.Namespace,
+	// time in the local zone. A revoked key has no time: it counts no more, whenever it signed.
+	revoked := ""
+	if s.cfg.Decisions.Revoked != "" {
+		revoked = " -r " + quote(s.cfg.Decisions.Revoked)
+	}
+	s.screen.aside().raw(fmt.Sprintf("ssh-keygen -Y verify -f %s%s -I %s -n %s -O verify-time=%s -s %s < %s\n",
+		quote(s.cfg.Decisions.AllowedSigners), revoked, quote(d.Verdict.Envelope.Person), decision.Namespace,
 		d.Verdict.At.Local().Format("20060102150405"), quote(file+".sig"), quote(file)))
 	return nil
 }

@@ -8,19 +8,21 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"fermata/spec"
+	"fermata/spec/document"
 )
 
 // Commands that need no server.
 
 func schemaCommand() *cli.Command {
 	return &cli.Command{
-		Name: "schema", Usage: "print the JSON Schema of specs, for editors",
-		Description: "   fermata schema > server.schema.json",
+		Name: "schema", Usage: "print the JSON Schema of specs and policies, for editors",
+		Description: "   fermata schema > server.schema.json\n   fermata schema --kind Policy > policy.schema.json",
+		Flags:       []cli.Flag{&cli.StringFlag{Name: "kind", Value: spec.KindServer, Usage: "`KIND` of document: " + document.Or(spec.Kinds())}},
 		Before:      arguments(0, 0),
 		Action: func(c *cli.Context) error {
-			schema, err := spec.Schema()
+			schema, err := spec.Schema(c.String("kind"))
 			if err != nil {
-				return err
+				return usage("--kind: %v", err)
 			}
 			fmt.Fprintln(c.App.Writer, string(schema))
 			return nil
@@ -65,7 +67,7 @@ type place struct {
 
 func validateCommand() *cli.Command {
 	return &cli.Command{
-		Name: "validate", Usage: "check specs without asking any system", ArgsUsage: "FILE...",
+		Name: "validate", Usage: "check specs and policies without asking any system", ArgsUsage: "FILE...",
 		Description: "   fermata validate examples/*.yaml\n   fermata -o json validate examples/web-server.yaml\n\n" +
 			"What is wrong is told as file:line:column.",
 		Action: func(c *cli.Context) error {
@@ -86,11 +88,11 @@ func validate(s screen, files []string) error {
 	results := make([]checked, 0, len(files))
 	for _, file := range files {
 		result := checked{File: file, Problems: []place{}}
-		server, err := readSpec(file)
+		owner, err := check(file)
 		var problems spec.Problems
 		switch {
 		case err == nil:
-			result.Valid, result.Owner = true, server.Owner()
+			result.Valid, result.Owner = true, owner
 		case errors.As(err, &problems):
 			for _, p := range problems {
 				result.Problems = append(result.Problems, place{p.Line, p.Column, p.Path, p.Text})
@@ -101,7 +103,7 @@ func validate(s screen, files []string) error {
 		if err != nil {
 			bad = append(bad, err)
 		} else if s.form == "table" {
-			s.printf("%s: %s is valid\n", line(file), server.Owner())
+			s.printf("%s: %s is valid\n", line(file), owner)
 		}
 		results = append(results, result)
 	}
@@ -115,4 +117,13 @@ func validate(s screen, files []string) error {
 		return coded{code: exitInvalid} // The document says it.
 	}
 	return usage("%v", errors.Join(bad...))
+}
+
+// check reads a document of any kind and names what it describes.
+func check(file string) (string, error) {
+	data, err := readDocument(file)
+	if err != nil {
+		return "", err
+	}
+	return spec.Check(file, data)
 }

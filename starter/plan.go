@@ -135,14 +135,22 @@ func readRequest(c *cli.Context) (client.Request, error) {
 }
 
 func readSpec(file string) (*spec.Server, error) {
+	data, err := readDocument(file)
+	if err != nil {
+		return nil, err
+	}
+	return spec.Parse(file, data)
+}
+
+func readDocument(file string) ([]byte, error) {
 	data, err := os.ReadFile(file)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, usage("there is no file %s", file)
 	}
 	if err != nil {
-		return nil, usage("reading the spec: %v", err)
+		return nil, usage("reading %s: %v", file, err)
 	}
-	return spec.Parse(file, data)
+	return data, nil
 }
 
 func decommissionCommand() *cli.Command {

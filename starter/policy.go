@@ -172,7 +172,7 @@ func (t *trial) wouldCount(terms *decision.Terms, f decision.Facts, person strin
 	}
 	opened := time.Unix(0, 0)
 	code, reason := terms.Refuses(person, command, terms.Escalated(opened, opened.Add(t.c.Duration("after"))))
-	if code == "" && command == decision.Approve && terms.FourEyes && strings.EqualFold(person, f.Requester) {
+	if code == "" && command == decision.Approve && fourEyes(terms) && strings.EqualFold(person, f.Requester) {
 		reason = person + " asks for the run, so somebody else must approve it"
 	}
 	if reason != "" {
@@ -185,6 +185,10 @@ func (t *trial) wouldCount(terms *decision.Terms, f decision.Facts, person strin
 	t.screen.printf("%s, if %s signs it with a key of allowed_signers\n", text, line(person))
 	return nil
 }
+
+// fourEyes reports whether who asked for a run cannot approve it. What was done in an emergency is never reviewed by who
+// did it.
+func fourEyes(t *decision.Terms) bool { return t.FourEyes || t.Review != nil }
 
 // judge puts a signed decision before the same judge as a run does, with the files of this machine.
 func (t *trial) judge(file string, p wire.Progress) error {
@@ -216,8 +220,8 @@ func (t *trial) judge(file string, p wire.Progress) error {
 		if !v.Accepted {
 			return refused("it would not count: %s (%s)", v.Reason, v.ReasonCode)
 		}
-		if e.Command == decision.Approve && strings.EqualFold(e.Person, p.Requester) {
-			return refused("it would not count: %s asked for the run, so somebody else must approve it, unless the policy says otherwise", e.Person)
+		if e.Command == decision.Approve && fourEyes(t.rules.Terms(*p.Facts)) && strings.EqualFold(e.Person, p.Requester) {
+			return refused("it would not count: %s asked for the run, so somebody else must approve it", e.Person)
 		}
 		t.screen.printf("it would count: %s by %s, by rule %q\n", e.Command, line(e.Person), v.Rule)
 		return nil
@@ -227,7 +231,7 @@ func (t *trial) judge(file string, p wire.Progress) error {
 
 // terms shows what a policy says of a run.
 func (s screen) terms(t *decision.Terms, f decision.Facts, signers *decision.AllowedSigners) {
-	s.printf("policy  %s\nrun     %s, environment %s, site %s\nrule    %s, a %s change\n", t.Policy, line(f.Kind), orAny(f.Environment), orAny(f.Site), orAny(t.Rule), orAny(t.Change))
+	s.printf("policy  %s\nrun     %s, environment %s, site %s\nrule    %s, %s change\n", t.Policy, line(f.Kind), orAny(f.Environment), orAny(f.Site), orAny(t.Rule), article(orAny(t.Change)))
 	for _, c := range slices.Sorted(maps.Keys(t.May)) {
 		s.printf("  %-10s %s\n", c, s.people(t.Who(c), signers, t))
 	}
@@ -242,6 +246,13 @@ func (s screen) terms(t *decision.Terms, f decision.Facts, signers *decision.All
 	for _, l := range t.Limits {
 		s.printf("  limit %s: %s\n", line(l.Name), limitText(l))
 	}
+}
+
+func article(change string) string {
+	if change == spec.ChangeEmergency {
+		return "an " + change
+	}
+	return "a " + change
 }
 
 func deadlineText(d time.Duration) string {

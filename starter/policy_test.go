@@ -2,6 +2,7 @@ package starter
 
 import (
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -76,6 +77,19 @@ func TestPolicyTestSaysWhetherADecisionWouldCount(t *testing.T) {
 			require.Contains(t, out+errors, c.want)
 		})
 	}
+}
+
+// The answer is that of the run: who asked may approve where the rule says so, and never reviews an emergency.
+func TestPolicyTestKnowsFourEyes(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.write(t, "policy.yaml", strings.Replace(site, "quorum: 2,", "quorum: 2, fourEyes: false,", 1))
+	self := []string{"policy", "test", "--requester", "bob@estate.test", "--person", "bob@estate.test"}
+	out, _, code := d.run(t, append(self, example)...)
+	require.Equal(t, 0, code, out)
+	_, errors, code := d.run(t, append(self, "--emergency", example)...)
+	require.Equal(t, exitRefused, code)
+	require.Contains(t, errors, "somebody else must approve it")
 }
 
 func TestPolicyTestOfARun(t *testing.T) {

@@ -2,6 +2,7 @@ package document
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -9,7 +10,7 @@ import (
 
 // Header checks the fields apiVersion and kind, and reports whether the rest is worth reading: in a document of another
 // kind every field would be unknown.
-func (d *Document) Header(apiVersion, kind string) bool {
+func (d *Document) Header(apiVersion string, kinds ...string) bool {
 	if d.root == nil {
 		return false
 	}
@@ -18,21 +19,34 @@ func (d *Document) Header(apiVersion, kind string) bool {
 		return false
 	}
 	version := d.headline("apiVersion", apiVersion)
-	return d.headline("kind", kind) && version
+	return d.headline("kind", kinds...) && version
 }
 
-func (d *Document) headline(name, valid string) bool {
+// Kind is what the document says of its kind; empty where it says nothing.
+func (d *Document) Kind() string {
+	if d.root == nil || d.root.Kind != yaml.MappingNode {
+		return ""
+	}
+	for i := 0; i+1 < len(d.root.Content); i += 2 {
+		if d.root.Content[i].Value == "kind" {
+			return d.root.Content[i+1].Value
+		}
+	}
+	return ""
+}
+
+func (d *Document) headline(name string, valid ...string) bool {
 	for i := 0; i+1 < len(d.root.Content); i += 2 {
 		key, value := d.root.Content[i], d.root.Content[i+1]
 		if key.Value != name {
 			continue
 		}
-		if value.Kind == yaml.ScalarNode && value.Value == valid {
+		if value.Kind == yaml.ScalarNode && slices.Contains(valid, value.Value) {
 			return true
 		}
-		text := fmt.Sprintf("expected %s, found %s", valid, found(value))
+		text := fmt.Sprintf("expected %s, found %s", Or(valid), found(value))
 		if value.Kind == yaml.ScalarNode && value.ShortTag() == "!!str" {
-			text = OneOf(value.Value, valid)
+			text = OneOf(value.Value, valid...)
 		}
 		d.report(name, value.Line, value.Column, text)
 		return false
@@ -43,6 +57,6 @@ func (d *Document) headline(name, valid string) bool {
 			return false
 		}
 	}
-	d.report(name, 1, 1, fmt.Sprintf("expected the field %q with the value %s, found none", name, valid))
+	d.report(name, 1, 1, fmt.Sprintf("expected the field %q with the value %s, found none", name, Or(valid)))
 	return false
 }

@@ -13,7 +13,6 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"fermata/activities/authority"
-	"fermata/activities/fault"
 	"fermata/activities/operation"
 	"fermata/decision"
 	"fermata/wire"
@@ -25,9 +24,6 @@ type limits struct {
 	asks   int
 }
 
-// keptDecisions are how many signed commands the guard shows.
-const keptDecisions = 50
-
 // Register names the workflow and its function.
 func Register(register func(name string, workflow any)) { register(wire.Guard, Guard) }
 
@@ -38,7 +34,7 @@ type state struct {
 	Cluster   string          `json:"cluster"`
 	Namespace string          `json:"namespace"`
 	Gate      wire.Gate       `json:"gate"`
-	Decisions []wire.Judged   `json:"decisions,omitempty"` // The latest, refused ones too.
+	Decisions []wire.Judged   `json:"decisions,omitempty"` // The latest: of the refused ones those for which there is room.
 	Refused   int             `json:"refused,omitempty"`   // All refusals.
 	Seen      map[string]bool `json:"seen"`
 }
@@ -194,50 +190,6 @@ func (g *guard) open(ctx workflow.Context) error {
 		g.state.Gate.Commands, g.state.Gate.Why = []decision.Command{decision.ResumeAutomation}, "automation is stopped"
 	}
 	return nil
-}
-
-// decide judges a signed command and does what it says.
-func (g *guard) decide(ctx workflow.Context, d wire.Decide) (wire.DecideResult, error) {
-	if err := g.mutex.Lock(ctx); err != nil {
-		return wire.DecideResult{}, err
-	}
-	defer g.mutex.Unlock()
-	e, err := decision.Parse(d.Signed.Envelope)
-	if err != nil {
-		return wire.DecideResult{Code: decision.CodeMalformed, Reason: err.Error()}, nil
-	}
-	if g.state.Seen[e.ID()] {
-		return wire.DecideResult{Accepted: true, Reason: "this decision has counted already"}, nil
-	}
-	judged, err := authority.Judge(ctx, authority.JudgeInput{Signed: d.Signed, Expectation: decision.Expectation{
-		WorkflowID: workflow.GetInfo(ctx).WorkflowExecution.ID, Run: g.in.Run, Gate: g.state.Gate.ID, Nonce: g.state.Gate.Nonce,
-		Hash: g.state.Gate.Hash, Commands: g.state.Gate.Commands,
-	}})
-	if err != nil {
-		return wire.DecideResult{Code: decision.CodeNoPolicy, Reason: fault.FromTemporal(err).Text}, nil
-	}
-	v := judged.Verdict
-	g.keep(wire.Judged{Signed: d.Signed, Verdict: v, Via: "update"})
-	if !v.Accepted {
-		return wire.DecideResult{Code: v.ReasonCode, Reason: v.Reason}, nil
-	}
-	g.state.Seen[v.ID] = true
-	var stopped *wire.Stopped
-	if v.Envelope.Command == decision.StopAutomation {
-		stopped = &wire.Stopped{By: v.Envelope.Person, Reason: v.Envelope.Reason, Since: workflow.Now(ctx)}
-	}
-	g.tell(ctx, g.state.Book.stop(stopped, workflow.Now(ctx)))
-	return wire.DecideResult{Accepted: true, Code: decision.CodeAccepted}, g.open(ctx)
-}
-
-func (g *guard) keep(j wire.Judged) {
-	if !j.Verdict.Accepted {
-		g.state.Refused++
-	}
-	g.state.Decisions = append(g.state.Decisions, j)
-	if over := len(g.state.Decisions) - keptDecisions; over > 0 {
-		g.state.Decisions = g.state.Decisions[over:]
-	}
 }
 
 // progress shows the guard as runs are shown, so that a command for it is signed as any other.

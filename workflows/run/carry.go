@@ -15,8 +15,19 @@ func (f *Frame) full(ctx workflow.Context) bool {
 	if f.ending {
 		return false // Nothing is carried any more: what is left of Temporal's limits is for this execution.
 	}
-	return f.updates >= f.limits.Updates || f.signals >= f.limits.Signals ||
+	return f.heavy || f.updates >= f.limits.Updates || f.signals >= f.limits.Signals ||
 		workflow.GetInfo(ctx).GetCurrentHistoryLength() >= f.limits.Events
+}
+
+// byWeight marks runs that continue as new by the size of their history too: an older build went on.
+const byWeight = "continue-by-weight"
+
+// weigh looks at the history's size when something came from outside: only that can be large.
+func (f *Frame) weigh(ctx workflow.Context) {
+	if f.heavy || f.limits.Bytes == 0 || workflow.GetInfo(ctx).GetCurrentHistorySize() < f.limits.Bytes {
+		return
+	}
+	f.heavy = workflow.GetVersion(ctx, byWeight, workflow.DefaultVersion, 1) != workflow.DefaultVersion
 }
 
 // carry continues the run in a new execution. Gates keep their nonces, so a decision that was signed before still counts.

@@ -253,3 +253,31 @@ func TestOnlyARunThatHasItsRecordEndsWithoutAnother(t *testing.T) {
 		})
 	}
 }
+
+// Who has the envelope of what counted has not its signature: a copy is known, a forgery of it is refused and recorded.
+func TestAForgedCopyOfWhatCountedIsRefused(t *testing.T) {
+	t.Parallel()
+	h := build(t)
+	h.failing["do one"] = fault.Invalid
+	var answers []wire.DecideResult
+	h.carry(t, unlimited, []string{"one"}, func(_ int, x *execution) {
+		var good wire.Decide
+		x.RegisterDelayedCallback(func() {
+			good = x.decision(t, bob, bob, decision.Approve, "")
+			x.update(t, good, nil)
+		}, time.Minute)
+		x.RegisterDelayedCallback(func() {
+			forged := wire.Decide{Signed: decision.Signed{Envelope: good.Signed.Envelope, Signature: "forged"}}
+			x.update(t, forged, nil)
+			x.update(t, good, nil)
+		}, 5*time.Minute)
+		x.RegisterDelayedCallback(func() {
+			answers = x.verdicts
+			delete(h.failing, "do one")
+			x.update(t, x.decision(t, alice, alice, decision.Retry, "one"), nil)
+		}, 6*time.Minute)
+	})
+	require.Equal(t, []string{decision.CodeAccepted, decision.CodeSignature, ""}, codesOf(answers))
+	require.Equal(t, wire.DecideResult{Accepted: true, Reason: wire.CountedAlready}, answers[2])
+	require.Equal(t, 1, h.evidence(t).Refused)
+}

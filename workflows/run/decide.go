@@ -24,6 +24,7 @@ func (f *Frame) listen(ctx workflow.Context) error {
 	}
 	update := func(ctx workflow.Context, d wire.Decide) (wire.DecideResult, error) {
 		f.updates++
+		f.weigh(ctx)
 		return f.decide(ctx, d, "update")
 	}
 	err = workflow.SetUpdateHandlerWithOptions(ctx, wire.UpdateDecide, update, workflow.UpdateHandlerOptions{
@@ -63,6 +64,7 @@ func (f *Frame) receive(ctx workflow.Context) {
 			return
 		}
 		f.signals++
+		f.weigh(ctx)
 		f.take(ctx, d)
 	}
 }
@@ -101,7 +103,7 @@ func (f *Frame) decide(ctx workflow.Context, d wire.Decide, via string) (wire.De
 	envelope, refusal := f.glance(ctx, d)
 	if refusal == nil || refusal.ReasonCode == decision.CodeGate {
 		if f.state.Seen[envelope.ID()] {
-			return wire.DecideResult{Accepted: true, Reason: "this decision has counted already"}, nil
+			return f.repeated(ctx, d, via, envelope), nil
 		}
 	}
 	if refusal != nil {
@@ -126,6 +128,14 @@ func (f *Frame) decide(ctx workflow.Context, d wire.Decide, via string) (wire.De
 	f.state.Decisions = append(f.state.Decisions, wire.Judged{Signed: d.Signed, Verdict: verdict, Via: via})
 	f.show(ctx)
 	return wire.DecideResult{Accepted: true, Code: decision.CodeAccepted}, nil
+}
+
+// repeated answers a decision that has counted. Who has its envelope has not its signature: without that it is a forgery.
+func (f *Frame) repeated(ctx workflow.Context, d wire.Decide, via string, e decision.Envelope) wire.DecideResult {
+	if wire.Counted(f.state.Decisions, d.Signed) {
+		return wire.DecideResult{Accepted: true, Reason: wire.CountedAlready}
+	}
+	return f.refuse(ctx, d, via, wire.Forged(e, workflow.Now(ctx)))
 }
 
 func (f *Frame) expectation(ctx workflow.Context, g wire.Gate) decision.Expectation {

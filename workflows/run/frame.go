@@ -19,11 +19,14 @@ type Limits struct {
 	Events  int
 	Updates int
 	Signals int
+	Bytes   int // Of the history; zero: no bound.
 }
 
-// DefaultLimits are half of Temporal's: 51,200 events, 2,000 updates, 10,000 signals. They decide where a run continues
+// DefaultLimits are half of Temporal's: 51,200 events, 2,000 updates, 10,000 signals, 50 MiB. They decide where a run continues
 // as new, so a change of one needs workflow.GetVersion.
-func DefaultLimits() Limits { return Limits{Events: 25_600, Updates: 1_000, Signals: 5_000} }
+func DefaultLimits() Limits {
+	return Limits{Events: 25_600, Updates: 1_000, Signals: 5_000, Bytes: 25 << 20}
+}
 
 // Frame carries one run.
 type Frame struct {
@@ -38,6 +41,7 @@ type Frame struct {
 	signals int
 	// deciding counts the signals that are being decided; updates are counted by Temporal.
 	deciding int
+	heavy    bool // The history has too many bytes.
 	heard    int  // Answers of the guard.
 	starting int  // Notices that have no run of their own yet.
 	ending   bool // What is left is to undo and to write the record.

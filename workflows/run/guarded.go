@@ -86,7 +86,11 @@ func (f *Frame) consult(ctx workflow.Context, what string, yes func() bool) erro
 		switch {
 		case f.heard > before:
 			f.show(ctx)
-			return workflow.Await(ctx, func() bool { return yes() || stop() })
+			// Who waits for days takes decisions meanwhile: it goes on in a new execution when this one can take no more.
+			if err := workflow.Await(ctx, func() bool { return yes() || stop() || f.full(ctx) }); err != nil || yes() || stop() {
+				return err
+			}
+			return f.carry(ctx)
 		case stop():
 			return nil
 		case !machine:
@@ -96,8 +100,11 @@ func (f *Frame) consult(ctx workflow.Context, what string, yes func() bool) erro
 		}
 		f.state.Guard.Waits = "the guard does not answer, and what a machine asked for does not go on without it"
 		f.show(ctx)
-		if _, err := workflow.AwaitWithTimeout(ctx, askAgain, func() bool { return f.heard > before || stop() }); err != nil {
+		if _, err := workflow.AwaitWithTimeout(ctx, askAgain, func() bool { return f.heard > before || stop() || f.full(ctx) }); err != nil {
 			return err
+		}
+		if f.full(ctx) && !stop() {
+			return f.carry(ctx)
 		}
 	}
 }

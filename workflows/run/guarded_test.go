@@ -93,6 +93,9 @@ func TestAStoppedRunCanBeCancelled(t *testing.T) {
 	x.say(t, 2*time.Minute, alice, decision.Cancel, "")
 	require.Equal(t, wire.Cancelled, x.begin(t, nil).Outcome)
 	require.Empty(t, x.house.done)
+	ended := x.progress(t)
+	require.Nil(t, ended.Stopped, "it waits for nobody any more")
+	require.Empty(t, ended.Waits)
 }
 
 const mechanical = "  machines: [" + alice + "]\n  rules:\n    - {name: routine, change: standard, may: {start: [people], operate: [bob]}}\n"
@@ -136,3 +139,34 @@ func TestMoreTargetsThanTheLimitAreRefused(t *testing.T) {
 type many struct{ errand }
 
 func (many) Targets() int { return 5 }
+
+// A flood of decisions while a run waits for the guard does not keep the good one out.
+func TestWhoWaitsForTheGuardTakesDecisions(t *testing.T) {
+	t.Parallel()
+	for name, answer := range map[string]*wire.GuardAnswer{"for a limit": {Waits: "limit hourly"}, "for an answer": nil} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := build(t)
+			h.rules(t, mechanical)
+			out, executions := h.carry(t, Limits{Events: 100_000, Updates: 2, Signals: 100}, []string{"one"}, func(n int, x *execution) {
+				x.RegisterWorkflowWithOptions(func(workflow.Context, notify.SendInput) error { return nil }, workflow.RegisterOptions{Name: wire.SendNotice})
+				asked := 0
+				x.guarded(func(wire.GuardAsk) *wire.GuardAnswer {
+					if asked++; asked == 1 && n == 1 && answer != nil {
+						return &wire.GuardAnswer{} // It is known; permits are asked for later.
+					}
+					return answer
+				})
+				x.say(t, 10*time.Minute, carol, decision.Cancel, "")
+				if n == 1 {
+					x.say(t, 10*time.Minute+time.Second, carol, decision.Undo, "")
+					return
+				}
+				x.say(t, 11*time.Minute, bob, decision.Cancel, "")
+			})
+			require.Equal(t, wire.Cancelled, out.Outcome)
+			require.Greater(t, executions, 1)
+			require.Empty(t, h.done)
+		})
+	}
+}

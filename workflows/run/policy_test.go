@@ -158,6 +158,19 @@ func TestAnEmergencyActsFirstAndIsReviewed(t *testing.T) {
 	require.Equal(t, []string{"four_eyes", "accepted"}, codesOf(x.verdicts))
 }
 
+// Nobody waits for a second person at a review, whatever approvals need.
+func TestOnePersonReviewsAnEmergency(t *testing.T) {
+	t.Parallel()
+	x, told := ruled(t, "  rules:\n    - {name: all, may: {start: [bob]}, approval: {quorum: 2, deadline: 30m, escalate: {after: 10m, to: [bob]}}, "+
+		"emergency: {by: [alice], review: [carol], within: 8h}}\n")
+	x.say(t, time.Hour, bob, decision.Approve, "")
+	x.say(t, 2*time.Hour, carol, decision.Approve, "")
+	out := x.begin(t, emergency)
+	require.Equal(t, "an emergency change, reviewed and accepted by "+carol, out.Reason)
+	require.Equal(t, []string{decision.CodeNotAllowed, "accepted"}, codesOf(x.verdicts))
+	require.Equal(t, []notify.Event{notify.Waiting}, events(*told), "nothing is escalated")
+}
+
 func TestAnEmergencyThatNobodyReviewsSaysSo(t *testing.T) {
 	t.Parallel()
 	x, _ := ruled(t, urgent)
@@ -274,4 +287,34 @@ func TestHeldAndEndedAreTold(t *testing.T) {
 	}
 	require.Len(t, ids, 3)
 	require.Contains(t, string(x.house.records[0].Decisions), `"sent"`)
+}
+
+// The time of an escalation and of the deadline counts from the opening of the gate, in whichever execution the run is.
+func TestAnEscalationIsCarriedAlong(t *testing.T) {
+	t.Parallel()
+	h := build(t)
+	h.rules(t, "  rules:\n    - {name: all, may: {start: [alice], approve: [bob]}, approval: {deadline: 50m, escalate: {after: 20m, to: [carol]}}}\n")
+	var told []notify.SendInput
+	var all []*execution
+	start := time.Now()
+	out, executions := h.carry(t, Limits{Events: 100_000, Updates: 2, Signals: 100}, []string{"one"}, func(n int, x *execution) {
+		x.RegisterWorkflowWithOptions(func(_ workflow.Context, in notify.SendInput) error {
+			told = append(told, in)
+			return nil
+		}, workflow.RegisterOptions{Name: wire.SendNotice})
+		x.guarded(func(wire.GuardAsk) *wire.GuardAnswer { return &wire.GuardAnswer{Permit: 1} })
+		x.SetStartTime(start.Add(time.Duration(n-1) * 11 * time.Minute))
+		for _, after := range []time.Duration{10 * time.Minute, 10*time.Minute + time.Second} { // An execution takes two updates.
+			x.say(t, after, carol, decision.Approve, "")
+		}
+		all = append(all, x)
+	})
+	var verdicts []wire.DecideResult
+	for _, x := range all {
+		verdicts = append(verdicts, x.verdicts...)
+	}
+	require.Equal(t, wire.Done, out.Outcome)
+	require.Equal(t, 2, executions)
+	require.Equal(t, []notify.Event{notify.Escalated}, events(told), "once")
+	require.Equal(t, []string{decision.CodeNotAllowed, decision.CodeNotAllowed, "accepted"}, codesOf(verdicts)[:3])
 }

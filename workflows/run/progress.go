@@ -91,6 +91,9 @@ func (f *Frame) progress(ctx workflow.Context) wire.Progress {
 		facts := f.state.Facts
 		p.Facts = &facts
 	}
+	if p.Phase == wire.Ended { // The guard tells it nothing any more.
+		p.Stopped, p.Waits = nil, ""
+	}
 	return p
 }
 

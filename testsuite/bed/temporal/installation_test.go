@@ -25,7 +25,7 @@ const description = `apiVersion: fermata/v1
 kind: Installation
 metadata: {name: bed}
 spec:
-  temporal: {address: "{{ .Temporal }}", namespace: {{ .Namespace }}, tls: {ca: "{{ .TLS.Authority }}", cert: "{{ .TLS.Certificate }}", key: "{{ .TLS.Key }}"}}
+  temporal: {address: "{{ .Temporal }}", namespace: {{ .Namespace }}, tls: {ca: "{{ .TLS.Authority }}", cert: "{{ .TLS.Certificate }}", key: "{{ .TLS.Key }}", serverName: localhost}}
   encryption: {active: bed-1, keys: [{id: bed-1, secret: "secret://file/payload-key"}]}
   decisions: {allowedSigners: allowed_signers}
   secrets: {file: {folder: secrets}}
