@@ -18,6 +18,7 @@ import (
 	"fermata/client"
 	"fermata/sandbox/estate/vault"
 	"fermata/spec"
+	"fermata/testsuite/canary"
 	"fermata/testsuite/people"
 	"fermata/testsuite/stage"
 	"fermata/wire"
@@ -51,16 +52,10 @@ func (s *safe) put(t *testing.T, value string) {
 // credential for Vault is a secret too, and the value that Vault's is replaced with while the plan waits.
 func (c *coalmine) plantOutside(t *testing.T, write func(name, text string)) string {
 	t.Helper()
-	for _, name := range []string{"vault", "rotated", "exec", "secretid"} {
-		c.secrets[name] = canary(t, name)
+	for _, name := range []string{"vault", "rotated", "exec"} {
+		c.secrets[name] = canary.Secret(name)
 	}
-	// A secret id is plain characters.
-	c.secrets["secretid"] = strings.Map(func(r rune) rune {
-		if r < 'a' || r > 'z' {
-			return r&7 + '0'
-		}
-		return r
-	}, c.secrets["secretid"])
+	c.secrets["secretid"] = canary.Word("secretid")
 	server, err := vault.New(vault.Options{
 		Mounts: []string{"kv"}, Policies: map[string]vault.Policy{"web": {"kv/data/canary/*": {"read"}}},
 		Roles: []vault.Role{{RoleID: "coalmine", SecretID: c.secrets["secretid"], Policies: []string{"web"}, TTL: time.Hour, MaxTTL: time.Hour}},

@@ -5,11 +5,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -26,6 +24,7 @@ import (
 	"fermata/sandbox/estate/faults"
 	"fermata/spec"
 	"fermata/starter"
+	"fermata/testsuite/canary"
 	"fermata/testsuite/people"
 	"fermata/testsuite/stage"
 	"fermata/wire"
@@ -58,7 +57,7 @@ func dig(t *testing.T) *coalmine {
 	c := &coalmine{log: &lockedBuffer{}, secrets: map[string]string{}}
 	log := slog.New(slog.NewTextHandler(c.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	c.bench = start(t, sandbox.Options{
-		Folder: t.TempDir(), WithoutUI: true, WithoutWorker: true, Log: log,
+		Folder: t.TempDir(), WithoutUI: true, WithoutWorker: true, Log: log, Policy: governing, // Which has notices.
 		Faults: map[string]*faults.Faults{estate.Guests: lossy}, // So that answers are lost while secrets are written.
 	})
 	c.plant(t)
@@ -76,7 +75,7 @@ func dig(t *testing.T) *coalmine {
 func (c *coalmine) plant(t *testing.T) {
 	t.Helper()
 	for _, name := range []string{"file", "env", "age", "config"} {
-		c.secrets[name] = canary(t, name)
+		c.secrets[name] = canary.Secret(name)
 	}
 	write := func(name, text string) {
 		require.NoError(t, os.WriteFile(filepath.Join(c.Folder, name), []byte(text), 0o600))
@@ -112,20 +111,17 @@ func (c *coalmine) plant(t *testing.T) {
 func TestPlantedSecretsAreNowhereElse(t *testing.T) {
 	t.Parallel()
 	c := dig(t)
-	seen := places{}
 	c.provisionPinned(t)
 	require.True(t, c.inRecords(t, `{"ref":"`+vaultRef+`","version":"1"}`), "the record tells the version")
 	failed := c.fail(t)
-	for name, data := range c.everywhere(t) {
-		seen["held: "+name] = data
-	}
+	c.told(t)
+	s := canary.New(c.secrets)
+	c.everywhere(t, moment{s, "held: "})
 	c.Decide(t, client.Decision{WorkflowID: failed.WorkflowID, Command: decision.Undo}, c.Requester)
 	p := c.Until(t, failed, "an end", people.Ended)
 	require.Equal(t, wire.Undone, p.Outcome, "%s %v", p.Reason, p.LeftBehind)
-	for name, data := range c.everywhere(t) {
-		seen["ended: "+name] = data
-	}
-	c.search(t, seen)
+	c.everywhere(t, moment{s, "ended: "})
+	c.judge(t, s)
 }
 
 // withSecrets names every planted secret in files of the system and of the application, on the root disk and on a volume.
@@ -155,34 +151,46 @@ func (c *coalmine) fail(t *testing.T) client.Started {
 	return started
 }
 
-// everywhere looks at all places as they are now.
-func (c *coalmine) everywhere(t *testing.T) places {
+// told waits until people were told, by mail and by webhook, what the application says of its secret configuration.
+func (c *coalmine) told(t *testing.T) {
 	t.Helper()
-	p := places{"log of the worker and the systems": c.log.Bytes()}
-	for _, page := range []string{"metrics", "readyz", "healthz"} {
-		p["worker: "+page] = c.show(t, page)
+	for _, system := range []string{"mail", "hooks"} {
+		c.until(t, "a notice of the held step by "+system, func() bool {
+			all := strings.Join(c.delivered(t, system), "\n")
+			return strings.Contains(all, "web-02") && strings.Contains(all, "unknown setting")
+		})
 	}
-	p.files(t, c.Folder)
-	p.systems(t, c.bench)
+}
+
+// everywhere looks at all places as they are now.
+func (c *coalmine) everywhere(t *testing.T, m moment) {
+	t.Helper()
+	m.Look(m.when+"log of the worker and the systems", c.log.Bytes())
+	for _, page := range []string{"metrics", "readyz", "healthz"} {
+		m.Look(m.when+"worker: "+page, c.show(t, page))
+	}
+	m.Files(t, m.when+"file ", c.Folder)
+	m.systems(t, c.bench)
 	cfg, err := config.Load(c.config)
 	require.NoError(t, err)
 	all, err := providers.Open(cfg)
 	require.NoError(t, err)
 	keys, err := providers.Keyring(t.Context(), cfg, all)
 	require.NoError(t, err)
-	p.temporal(t, c.bench, keys.Codec().Decode)
+	m.Temporal(t, m.when, c.Client.Temporal(), keys.Codec())
 	unreadable := filepath.Join(c.Folder, "secrets", "canary")
 	require.NoError(t, os.Chmod(unreadable, 0o644)) // Resolving it fails now.
-	p["terminal: plan"] = c.type_(t, "plan", c.written(t))
+	plan := c.type_(t, "plan", c.written(t))
+	m.Look(m.when+"terminal: plan", plan)
 	require.NoError(t, os.Chmod(unreadable, 0o600))
-	require.Contains(t, string(p["terminal: plan"]), "secret://file/canary")
+	require.Contains(t, string(plan), "secret://file/canary")
 	for _, line := range []string{
-		"show web-01", "show web-02", "history", "history web-01", "list", "doctor", "watch web-01", "watch web-02 --for 1s", "history web-02",
+		"show web-01", "show web-02", "history", "history web-01", "list", "doctor", "watch web-01", "watch web-02 --for 1s", "history web-02", "automation", "policy test server/web-02",
+		"history --html - web-01", "history --html - web-02",
 	} {
-		p["terminal: "+line] = c.type_(t, strings.Fields(line)...)
-		p["terminal: -o json "+line] = c.type_(t, append([]string{"-o", "json"}, strings.Fields(line)...)...)
+		m.Look(m.when+"terminal: "+line, c.type_(t, strings.Fields(line)...))
+		m.Look(m.when+"terminal: -o json "+line, c.type_(t, append([]string{"-o", "json"}, strings.Fields(line)...)...))
 	}
-	return p
 }
 
 // show is what the worker shows to whoever reaches it.
@@ -220,36 +228,29 @@ func (c *coalmine) type_(t *testing.T, args ...string) []byte {
 	return terminal.Bytes()
 }
 
-// search fails with the names of all places and forms in which a secret stands and should not.
-func (c *coalmine) search(t *testing.T, all places) {
+// judge fails with all places in which a secret stands and should not.
+func (c *coalmine) judge(t *testing.T, s *canary.Search) {
 	t.Helper()
-	arrived := map[string]bool{}
-	var leaks []string
-	for secret, value := range c.secrets {
-		forms := traces(t, value)
-		for _, name := range slices.Sorted(maps.Keys(all)) {
-			found := find(forms, all[name])
-			target := belongs(name, secret)
-			switch {
-			case len(found) == 0:
-			case target != "":
-				arrived[target] = true
-			default:
-				leaks = append(leaks, fmt.Sprintf("the secret of %q stands in %s as %s", secret, name, strings.Join(found, ", ")))
-			}
-		}
-	}
-	require.Empty(t, leaks)
+	arrived := s.Judge(t, belongs)
 	for target := range targets {
 		require.True(t, arrived[target], "the search finds what is there: %s", target)
 	}
-	t.Logf("%d places searched, %d of them files", len(all), countPrefix(all, "file "))
+	for _, system := range []string{"mail", "hooks"} {
+		notices, _ := s.Places("held: file estate/" + system)
+		require.NotZero(t, notices, system)
+	}
+	guards, _ := s.Places("Temporal: " + wire.GuardWorkflowID())
+	require.NotZero(t, guards, "the guard's history")
+	places, size := s.Places("")
+	files, _ := s.Places(": file ")
+	t.Logf("%d places searched (%d MB), %d of them files", places, size>>20, files)
 }
 
 // belongs says which target a place is, if the secret belongs there: the provider's own file, a file of the guest that
 // the spec names, or the journal of an application that quotes its configuration.
-func belongs(name, secret string) string {
-	_, name, _ = strings.Cut(name, ": ")
+func belongs(f canary.Find) string {
+	_, name, _ := strings.Cut(f.Place, ": ")
+	secret := f.Secret
 	guests := strings.HasPrefix(name, "file estate/guests/")
 	for end, which := range targets {
 		if guests && which == secret && strings.HasSuffix(name, end) {
@@ -266,16 +267,6 @@ func belongs(name, secret string) string {
 		return name
 	}
 	return ""
-}
-
-func countPrefix(all places, prefix string) int {
-	n := 0
-	for name := range all {
-		if _, name, _ := strings.Cut(name, ": "); strings.HasPrefix(name, prefix) {
-			n++
-		}
-	}
-	return n
 }
 
 // lockedBuffer is written by many at once.

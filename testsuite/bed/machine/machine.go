@@ -181,6 +181,10 @@ func (m *Machine) answers(ctx context.Context) error {
 // SSH is where its sshd is, as seen from the networks.
 func (m *Machine) SSH() string { return net.JoinHostPort(m.o.Address, "22") }
 
+// Folder holds its files, also when it is stopped: what differs from the tree that it is a copy of is below upper, what it
+// says on its console is in log.
+func (m *Machine) Folder() string { return m.o.Folder }
+
 // HostKey is its public host key, as in a known_hosts file; empty where the machine makes its own.
 func (m *Machine) HostKey() string { return m.hostKey }
 

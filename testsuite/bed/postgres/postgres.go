@@ -97,6 +97,9 @@ func (s *Server) start(ctx context.Context) error {
 	return err
 }
 
+// Folder holds all that it writes: its data in data, and its log.
+func (s *Server) Folder() string { return s.folder }
+
 // Address is host:port.
 func (s *Server) Address() string { return s.address }
 
@@ -128,6 +131,11 @@ func (s *Server) Query(ctx context.Context, database, sql string) (string, error
 func (s *Server) Dump(ctx context.Context, database, file string) error {
 	_, err := s.client(ctx, nil, "pg_dump", "--format=custom", "--file="+file, database)
 	return err
+}
+
+// Script is a database as SQL, as pg_dump writes it.
+func (s *Server) Script(ctx context.Context, database string) ([]byte, error) {
+	return s.client(ctx, nil, "pg_dump", "--format=plain", database)
 }
 
 // Restore makes a database and fills it from a file that Dump wrote.

@@ -30,14 +30,15 @@ type bench struct {
 	*installation
 	estate  *estate
 	workers []*host.Process
+	sqlite  string // Temporal's folder.
 }
 
 func setup(t *testing.T) *bench {
 	t.Helper()
 	host.Require(t)
 	i, key := prepare(t)
-	b := &bench{installation: i, estate: furnish(t, key, i.secret(t, "vcenter-password"))}
-	server, err := embedded.Start(embedded.Options{Folder: t.TempDir(), Namespace: namespace, Retention: 30 * 24 * time.Hour})
+	b := &bench{installation: i, estate: furnish(t, key, i.secret(t, "vcenter-password")), sqlite: t.TempDir()}
+	server, err := embedded.Start(embedded.Options{Folder: b.sqlite, Namespace: namespace, Retention: 30 * 24 * time.Hour})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, server.Stop()) })
 	i.certificates = server.Certificates()

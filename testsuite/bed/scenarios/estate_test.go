@@ -35,10 +35,12 @@ type estate struct {
 	bastion  *machine.Machine
 	login    *network.Gate // To the bastion.
 	vcenter  *vcenter.VCenter
+	platform string        // The vCenter's folder.
 	cable    *network.Gate // Of the vCenter.
 	password string        // Of its administrator.
 	guests   *guests.Site
 	tracker  *requesttracker.Server
+	desk     string // Its folder.
 
 	mu      sync.Mutex
 	mute    string            // Name of the machine whose sshd does not start.
@@ -54,8 +56,8 @@ func furnish(t *testing.T, key, password string) *estate {
 	e := &estate{folder: host.Folder(t), net: n, password: password, running: map[string]string{}}
 	e.cables(t)
 	e.machines(t, key)
-	e.platform(t, e.repository(t))
-	e.desk(t)
+	e.startPlatform(t, e.repository(t))
+	e.startDesk(t)
 	return e
 }
 
@@ -71,8 +73,8 @@ func (e *estate) repository(t *testing.T) string {
 	return r.Source("http://" + repositoryAddress)
 }
 
-// platform starts the vCenter, whose machines have Debian guests in the servers' network.
-func (e *estate) platform(t *testing.T, source string) {
+// startPlatform starts the vCenter, whose machines have Debian guests in the servers' network.
+func (e *estate) startPlatform(t *testing.T, source string) {
 	t.Helper()
 	image, err := guests.Image(t.Context())
 	require.NoError(t, err)
@@ -89,8 +91,9 @@ func (e *estate) platform(t *testing.T, source string) {
 		Log:  func(format string, args ...any) { log.Warn(fmt.Sprintf(format, args...)) },
 	}
 	t.Cleanup(func() { require.NoError(t, e.guests.Close()) })
+	e.platform = t.TempDir()
 	e.vcenter, err = vcenter.Start(t.Context(), vcenter.Options{
-		Folder: t.TempDir(), Username: administrator, Password: e.password, Log: log,
+		Folder: e.platform, Username: administrator, Password: e.password, Log: log,
 		OnPowerOn: e.powerOn, OnPowerOff: e.guests.PowerOff, OnDestroy: e.guests.Destroy, OnDisks: e.guests.Disks,
 	})
 	require.NoError(t, err)
@@ -149,17 +152,17 @@ func (e *estate) guest(t *testing.T, name string) *guests.Guest {
 // initialData is what Fermata needs in Request Tracker.
 const initialData = "../../../integrations/requesttracker/initialdata"
 
-// desk starts Request Tracker.
-func (e *estate) desk(t *testing.T) {
+// startDesk starts Request Tracker.
+func (e *estate) startDesk(t *testing.T) {
 	t.Helper()
 	data, err := filepath.Abs(initialData)
 	require.NoError(t, err)
 	address, err := host.Address()
 	require.NoError(t, err)
-	folder := host.Folder(t)
-	e.tracker, err = requesttracker.Start(t.Context(), requesttracker.Options{Folder: folder, InitialData: data, Address: address, Workers: 4})
+	e.desk = host.Folder(t)
+	e.tracker, err = requesttracker.Start(t.Context(), requesttracker.Options{Folder: e.desk, InitialData: data, Address: address, Workers: 4})
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, e.tracker.Stop()); show(t, filepath.Join(folder, "log")) })
+	t.Cleanup(func() { require.NoError(t, e.tracker.Stop()); show(t, filepath.Join(e.desk, "log")) })
 }
 
 // log is a file that is shown if the test fails.

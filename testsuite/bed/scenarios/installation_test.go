@@ -2,7 +2,7 @@ package scenarios
 
 import (
 	"bytes"
-	"crypto/rand"
+	"crypto/ed25519"
 	"fmt"
 	"net/url"
 	"os"
@@ -11,12 +11,14 @@ import (
 	"text/template"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/ssh"
 
 	"fermata/encryption"
 	"fermata/sandbox/certificates"
 	"fermata/testsuite/bed/edge"
 	"fermata/testsuite/bed/host"
 	"fermata/testsuite/bed/machine"
+	"fermata/testsuite/canary"
 	"fermata/testsuite/people"
 )
 
@@ -68,6 +70,7 @@ type installation struct {
 	config       string // For people.
 	workerConfig string // The same with the certificate of a worker.
 	certificates certificates.Files
+	planted      map[string]string // Secrets to search for, by name.
 }
 
 // prepare makes the folder with its secrets, and returns the worker's public key.
@@ -77,17 +80,30 @@ func prepare(t *testing.T) (i *installation, key string) {
 	for _, name := range []string{"secrets", "records"} {
 		require.NoError(t, os.Mkdir(i.path(name), 0o700))
 	}
+	key = i.plant(t)
+	i.Invent(t, i.folder, "alice@example.net", "bob@example.net", machine.NewKey)
+	return i, key
+}
+
+// plant makes the secrets that are searched for, and returns the worker's public key.
+func (i *installation) plant(t *testing.T) (key string) {
+	t.Helper()
 	payload, err := encryption.GenerateKey("bed-1")
 	require.NoError(t, err)
 	private, key, err := machine.NewKey()
 	require.NoError(t, err)
-	for name, text := range map[string]string{
-		"payload-key": payload.Encode(), "worker-key": string(private), "vcenter-password": rand.Text(), "web-01-session-key": rand.Text(),
-	} {
+	parsed, err := ssh.ParseRawPrivateKey(private)
+	require.NoError(t, err)
+	i.planted = map[string]string{
+		"vcenter-password": canary.Word("vcenter"), "web-01-session-key": canary.Secret("session"), "volume": canary.Secret("volume"),
+		"payload-key": string(payload.Secret), "worker-key": string(parsed.(*ed25519.PrivateKey).Seed()),
+	}
+	for name, text := range i.planted {
 		i.keep(t, name, text)
 	}
-	i.Invent(t, i.folder, "alice@example.net", "bob@example.net", machine.NewKey)
-	return i, key
+	i.keep(t, "payload-key", payload.Encode())
+	i.keep(t, "worker-key", string(private))
+	return key
 }
 
 // describe writes the description of what runs.
@@ -96,6 +112,7 @@ func (i *installation) describe(t *testing.T, temporal string, e *estate) {
 	token, err := e.tracker.Token("fermata")
 	require.NoError(t, err)
 	i.keep(t, "tickets-token", token)
+	i.planted["tickets-token"] = token
 	settings := map[string]any{
 		"Temporal": temporal, "VCenter": "https://" + e.cable.Address() + "/sdk", "CAFile": e.vcenter.CAFile(),
 		"Edge": e.edge.SSH(), "EdgeKey": e.edge.HostKey(), "Tickets": e.tracker.URL(),

@@ -124,21 +124,7 @@ func linesOf(t *testing.T, m fileReader, file, text string) (lines []string) {
 // inventory reads the vCenter's machines, past the cable that the workers have.
 func (e *estate) inventory(t *testing.T) (lines []string) {
 	t.Helper()
-	target, err := soap.ParseURL(e.vcenter.URL())
-	require.NoError(t, err)
-	wire := soap.NewClient(target, false)
-	require.NoError(t, wire.SetRootCAs(e.vcenter.CAFile()))
-	defer wire.CloseIdleConnections()
-	client, err := vim25.NewClient(t.Context(), wire)
-	require.NoError(t, err)
-	sessions := session.NewManager(client)
-	require.NoError(t, sessions.Login(t.Context(), url.UserPassword(administrator, e.password)))
-	defer func() { require.NoError(t, sessions.Logout(t.Context())) }()
-	container, err := view.NewManager(client).CreateContainerView(t.Context(), client.ServiceContent.RootFolder, []string{"VirtualMachine"}, true)
-	require.NoError(t, err)
-	var machines []mo.VirtualMachine
-	require.NoError(t, container.Retrieve(t.Context(), []string{"VirtualMachine"}, []string{"name", "config", "runtime"}, &machines))
-	for _, m := range machines {
+	for _, m := range e.virtualMachines(t, "name", "config", "runtime") {
 		if m.Config == nil || m.Config.Template {
 			continue
 		}
@@ -152,6 +138,25 @@ func (e *estate) inventory(t *testing.T) (lines []string) {
 	}
 	slices.Sort(lines)
 	return lines
+}
+
+// virtualMachines reads properties of all; no name: all properties.
+func (e *estate) virtualMachines(t *testing.T, properties ...string) (machines []mo.VirtualMachine) {
+	t.Helper()
+	target, err := soap.ParseURL(e.vcenter.URL())
+	require.NoError(t, err)
+	wire := soap.NewClient(target, false)
+	require.NoError(t, wire.SetRootCAs(e.vcenter.CAFile()))
+	defer wire.CloseIdleConnections()
+	client, err := vim25.NewClient(t.Context(), wire)
+	require.NoError(t, err)
+	sessions := session.NewManager(client)
+	require.NoError(t, sessions.Login(t.Context(), url.UserPassword(administrator, e.password)))
+	defer func() { require.NoError(t, sessions.Logout(t.Context())) }()
+	container, err := view.NewManager(client).CreateContainerView(t.Context(), client.ServiceContent.RootFolder, []string{"VirtualMachine"}, true)
+	require.NoError(t, err)
+	require.NoError(t, container.Retrieve(t.Context(), []string{"VirtualMachine"}, properties, &machines))
+	return machines
 }
 
 func (e *estate) tickets(t *testing.T) []requesttracker.Ticket {

@@ -11,12 +11,14 @@ import (
 	"fermata/client"
 	"fermata/spec"
 	"fermata/testsuite/bed/repository"
+	"fermata/testsuite/canary"
 )
 
 // TestScenarios carries runs over one machine room. Its parts follow each other in this order: what one has put into
 // service, the next finds there.
 func TestScenarios(t *testing.T) {
 	b := &story{bench: setup(t)}
+	b.startSearch(t)
 	b.before = b.estate.holdings(t)
 	for _, part := range []struct {
 		name string
@@ -27,6 +29,7 @@ func TestScenarios(t *testing.T) {
 		{"the ticket tells everything", b.told},
 		{"everything breaks under twenty runs", b.twentyInTrouble},
 		{"once its sshd is mended, retry finishes the fifth", b.mended},
+		{"planted secrets are nowhere else", b.searched},
 		{"the record of a run whose history is deleted", b.forgotten},
 		{"a decommission leaves nothing", b.decommissioned},
 	} {
@@ -44,6 +47,8 @@ type story struct {
 	before holdings // Of an estate without servers.
 	five   []server
 	twenty []server
+	search *canary.Search
+	seen   []*canary.Watch // Of the parts in which processes were watched.
 }
 
 // server is one with the run that makes it.
@@ -63,12 +68,14 @@ func startedOf(servers []server) (runs []client.Started) {
 const mute = 2
 
 func (b *story) fiveAtOnce(t *testing.T) {
+	b.watch(t)
 	status, _, err := b.estate.get(t, "clients", balancerAddress, "/")
 	require.NoError(t, err)
 	require.Equal(t, http.StatusServiceUnavailable, status, "the pool is empty")
 	for i := range 5 {
 		s := server{name: fmt.Sprintf("web-%02d", i+1), address: fmt.Sprintf("10.20.0.%d", 11+i), version: repository.New}
 		asked := example(t, s.name, s.address, func(asked *spec.Server) {
+			asked.Spec.Application.Config = append(asked.Spec.Application.Config, spec.File{Path: "/srv/data/token", Secret: "secret://file/volume"})
 			if i == mute {
 				b.estate.silence(s.name)
 				asked.Spec.Run.RetryFor = spec.Duration(time.Minute)

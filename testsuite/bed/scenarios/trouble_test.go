@@ -91,6 +91,7 @@ func (b *story) complete(t *testing.T, servers []server) {
 
 // mended: the fifth server's run waits at the step that could not log in. A person mends the guest and says so.
 func (b *story) mended(t *testing.T) {
+	b.watch(t)
 	s := b.five[mute]
 	p := b.Until(t, s.Started, "a held step", func(p wire.Progress) bool { return p.Phase == wire.Held })
 	gate, open := p.Gate(decision.Retry, "reach")

@@ -41,6 +41,7 @@ type bench struct {
 	database *postgres.Server
 	cluster  *temporal.Cluster
 	worker   *host.Process
+	logs     string // The folder of Temporal's logs.
 }
 
 func setup(t *testing.T) *bench {
@@ -49,11 +50,12 @@ func setup(t *testing.T) *bench {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute) // Nothing may be built yet.
 	defer cancel()
 	b := &bench{database: startDatabase(ctx, t)}
-	folder := host.Folder(t)
+	b.logs = host.Folder(t)
 	var err error
-	b.cluster, err = temporal.Start(ctx, temporal.Options{Folder: folder, Database: b.database})
+	b.cluster, err = temporal.Start(ctx, temporal.Options{Folder: b.logs, Database: b.database})
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, b.cluster.Stop()); showLogs(t, folder) })
+	t.Cleanup(func() { require.NoError(t, b.cluster.Stop()); showLogs(t, b.logs) })
+	b.legible(t)
 	b.installation = install(t, b.cluster.Address(), b.cluster.Certificates())
 	b.startWorker(ctx, t)
 	b.Client, err = people.Dial(ctx, b.config)
@@ -102,7 +104,7 @@ func showLogs(t *testing.T, folder string) {
 }
 
 // ask starts the run of a server of its own.
-func (b *bench) ask(t *testing.T, number int) client.Started {
+func (b *bench) ask(t *testing.T, number int, change ...func(*spec.Server)) client.Started {
 	t.Helper()
 	const path = "../../../examples/web-server.yaml"
 	data, err := os.ReadFile(path)
@@ -110,6 +112,9 @@ func (b *bench) ask(t *testing.T, number int) client.Started {
 	s, err := spec.Parse(path, data)
 	require.NoError(t, err)
 	s.Metadata.Name, s.Spec.Network.Address = fmt.Sprintf("web-%02d", number), fmt.Sprintf("10.20.0.%d/24", 10+number)
+	for _, f := range change {
+		f(s)
+	}
 	r, err := client.Provision(s)
 	return b.Begin(t, r, err)
 }

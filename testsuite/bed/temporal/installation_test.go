@@ -2,7 +2,6 @@ package temporal_test
 
 import (
 	"bytes"
-	"crypto/rand"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -17,6 +16,7 @@ import (
 	"fermata/sandbox/estate"
 	"fermata/testsuite/bed/machine"
 	"fermata/testsuite/bed/temporal"
+	"fermata/testsuite/canary"
 	"fermata/testsuite/people"
 )
 
@@ -61,8 +61,9 @@ spec:
 type installation struct {
 	people.Pair
 	folder       string
-	config       string // For people.
-	workerConfig string // The same with the certificate of a worker.
+	config       string            // For people.
+	workerConfig string            // The same with the certificate of a worker.
+	planted      map[string]string // Secrets to search for, by name.
 	estate       *estate.Estate
 }
 
@@ -73,15 +74,10 @@ func install(t *testing.T, address string, files certificates.Files) installatio
 	for _, name := range []string{"secrets", "records"} {
 		require.NoError(t, os.Mkdir(filepath.Join(i.folder, name), 0o700))
 	}
-	payload, err := encryption.GenerateKey("bed-1")
-	require.NoError(t, err)
+	i.plant(t)
 	private, public, err := machine.NewKey()
 	require.NoError(t, err)
-	for name, text := range map[string]string{
-		"payload-key": payload.Encode(), "worker-key": string(private), "vcenter-password": rand.Text(), "tickets-token": rand.Text(), "web-01-session-key": rand.Text(),
-	} {
-		require.NoError(t, os.WriteFile(filepath.Join(i.folder, "secrets", name), []byte(text), 0o600))
-	}
+	i.keep(t, "worker-key", string(private))
 	i.Invent(t, i.folder, "requester@bed", "approver@bed", machine.NewKey)
 	i.estate, err = estate.Start(t.Context(), estate.Options{
 		Folder: filepath.Join(i.folder, "estate"), WorkerKey: public, VCenterPassword: i.secret(t, "vcenter-password"), TicketsToken: i.secret(t, "tickets-token"),
@@ -91,6 +87,27 @@ func install(t *testing.T, address string, files certificates.Files) installatio
 	i.config = i.describe(t, "fermata.yaml", address, files.Operator)
 	i.workerConfig = i.describe(t, "fermata-worker.yaml", address, files.Worker)
 	return i
+}
+
+// plant makes the secrets that are searched for.
+func (i *installation) plant(t *testing.T) {
+	t.Helper()
+	payload, err := encryption.GenerateKey("bed-1")
+	require.NoError(t, err)
+	i.planted = map[string]string{
+		"vcenter-password": canary.Word("vcenter"), "tickets-token": canary.Word("tickets"), "web-01-session-key": canary.Secret("session"),
+		"refused": canary.Secret("refused"), "payload-key": string(payload.Secret),
+	}
+	for name, text := range i.planted {
+		i.keep(t, name, text)
+	}
+	i.keep(t, "payload-key", payload.Encode())
+	i.keep(t, "refused", "greeting = hello\n"+i.planted["refused"]+"\n") // The application's configuration, which it does not understand.
+}
+
+func (i *installation) keep(t *testing.T, name, text string) {
+	t.Helper()
+	require.NoError(t, os.WriteFile(filepath.Join(i.folder, "secrets", name), []byte(text), 0o600))
 }
 
 func (i *installation) describe(t *testing.T, name, address string, certificate certificates.Pair) string {

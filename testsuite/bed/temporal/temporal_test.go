@@ -24,6 +24,7 @@ func TestClusterInTrouble(t *testing.T) {
 	t.Run("who has no right is refused", b.strangers)
 	t.Run("PostgreSQL is stopped for 20 s", b.databaseAway)
 	t.Run("one of two processes is killed for good", b.processKilled)
+	t.Run("planted secrets are nowhere in PostgreSQL and the logs", b.searched)
 	t.Run("the databases are restored from a backup", b.restored)
 }
 
