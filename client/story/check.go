@@ -140,7 +140,7 @@ func (s *Story) asked(e decision.Envelope, document string) decision.Expectation
 }
 
 func (j Judge) accepted(d wire.Judged, e decision.Envelope, s *Story, document string) Check {
-	v := j.policy(e).Judge(d.Signed, s.asked(e, document), d.Verdict.At)
+	v := j.policy(e).JudgeSigned(d.Signed, s.asked(e, document), d.Verdict.At)
 	switch {
 	case v.ReasonCode == decision.CodeRevoked:
 		return Check{Since, "key revoked since: " + v.Reason}
@@ -162,7 +162,7 @@ func (j Judge) accepted(d wire.Judged, e decision.Envelope, s *Story, document s
 func (j Judge) allowed(v decision.Verdict, e decision.Envelope, s *Story) Check {
 	facts := decision.Facts{Kind: s.Kind, Requester: s.Requester, Emergency: s.emergency()}
 	terms, known := j.Rules.Named(v.Rule, facts)
-	if v.Rule == "" && e.Command == decision.Start {
+	if !known && e.Command == decision.Start { // Judged before the plan told which rule it is.
 		facts.Partial = true
 		terms, known = (&decision.Policy{Rules: j.Rules}).Terms(facts), true
 	}
@@ -187,7 +187,7 @@ func (s *Story) emergency() bool {
 func (j Judge) refused(d wire.Judged, e decision.Envelope) Check {
 	policy := j.policy(e)
 	policy.Cluster, policy.Namespace, policy.Skew = e.Cluster, e.Namespace, always
-	v := policy.Judge(d.Signed, decision.Expectation{
+	v := policy.JudgeSigned(d.Signed, decision.Expectation{
 		WorkflowID: e.WorkflowID, Run: e.Run, Gate: e.Gate, Nonce: e.Nonce, Hash: e.Hash, Commands: []decision.Command{e.Command},
 	}, d.Verdict.At)
 	recorded := d.Verdict.ReasonCode == decision.CodeSignature
