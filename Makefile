@@ -13,6 +13,8 @@ HEAVY := ./access/frontend ./access/cluster ./sandbox ./sandbox/embedded ./cmd/f
 LIGHT = $(shell $(GO) list ./... | grep -v -x $(foreach p,$(HEAVY),-e fermata/$(p:./%=%)))
 # The test bed needs root on Debian: it is linted with the rest and tested apart.
 BED := ./testsuite/bed/...
+# Those that take longest begin first, beside the others: much of their time is waiting.
+BEDLONG := ./testsuite/bed/scenarios ./testsuite/bed/temporal
 
 .PHONY: help
 help: ## list the targets
@@ -52,7 +54,7 @@ crash: ## kill processes at every step in every way, and at random moments: take
 bed: ## test on real daemons in network namespaces: root on Debian, installs packages
 	@echo "Building the test bed. What it prepares is kept in FERMATA_BED_CACHE, by default in the user's cache folder."
 	@$(GO) test -count=1 -vet=off -ldflags '$(LDFLAGS)' -timeout 30m -run '^$$' $(BED) > /dev/null || $(GO) test -count=1 -vet=off -ldflags '$(LDFLAGS)' -timeout 30m -run '^$$' $(BED)
-	@set -o pipefail; $(GO) test -count=1 -p 2 -parallel 4 -v -vet=off -ldflags '$(LDFLAGS)' -timeout 20m $(BED) | grep --line-buffered -v -e '^=== ' -e '^    --- PASS'
+	@set -o pipefail; $(GO) test -count=1 -p 3 -parallel 4 -v -vet=off -ldflags '$(LDFLAGS)' -timeout 20m $(BEDLONG) $(BED) | grep --line-buffered -v -e '^=== ' -e '^    --- PASS'
 
 .PHONY: bed-vm
 bed-vm: ## test on a whole Debian with systemd in qemu: root on Debian, some minutes
