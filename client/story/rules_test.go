@@ -37,6 +37,23 @@ func urgent(t *testing.T) *world {
 	return w
 }
 
+// The start of a decommission is judged before its environment is known: by any rule for its kind.
+func TestAStartThatIsJudgedBeforeItsRuleIsKnown(t *testing.T) {
+	t.Parallel()
+	early := func() *world {
+		w := lived(t)
+		w.kept.Decisions[0].Verdict.Rule = (&decision.Policy{Rules: w.judge.Rules}).Terms(decision.Facts{Kind: wire.ProvisionServer, Partial: true}).Rule
+		return w
+	}
+	told := early().tell(t)
+	require.Empty(t, wrong(told))
+	require.Equal(t, `good, and the policy file allows it (rule "any for ProvisionServer")`, told.Decisions[0].Check.Text)
+
+	w := early()
+	w.kept.Decisions[0].Verdict.Rule = "any for DecommissionServer"
+	require.Equal(t, []string{"decisions"}, wrong(w.tell(t)), "that is another kind's")
+}
+
 // What a person signed as an emergency is found as it is recorded: by the file of then, by another, and not without one.
 func TestAnEmergencyIsFoundAgain(t *testing.T) {
 	t.Parallel()
