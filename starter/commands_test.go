@@ -68,7 +68,7 @@ func TestApproveTellsThatAutomationIsStopped(t *testing.T) {
 	defer cancel()
 	out, _, code := d.runWith(ctx, t, "approve", "web-01", "--yes")
 	require.NotZero(t, code)
-	require.Equal(t, 1, strings.Count(out, "by carol@estate.test: a bad release: server/web-01 asks for approval when it goes on"), out)
+	require.Equal(t, 1, strings.Count(out, "by carol@estate.test: a bad release; server/web-01 goes on when it does"), out)
 	require.NotContains(t, out, "is planning ...")
 	require.Empty(t, d.decisions)
 }

@@ -111,7 +111,7 @@ func (s *session) planned(ctx context.Context) (target, wire.Progress, error) {
 			return
 		}
 		if p.Stopped != nil {
-			tell("automation is stopped %s: %s asks for approval when it goes on (`fermata resume`)\n", stoppedBy(*p.Stopped), t.workflowID)
+			tell("automation is stopped %s; %s goes on when it does (`fermata resume`)\n", stoppedBy(*p.Stopped), t.workflowID)
 			return
 		}
 		tell("%s is planning ...\n", t.workflowID)
