@@ -79,6 +79,7 @@ const (
 	CodeExpired    = "expired"       //
 	CodeLifetime   = "lifetime"      // valid for longer than is allowed
 	CodeSignature  = "signature"     // not good
+	CodeRepeated   = "repeated"      // what was signed has counted already, under another signature
 	CodeRevoked    = "revoked"       // the key is
 	CodeSigner     = "signer"        // the key is not the person's
 	CodeMachine    = "machine"       // the signer is a machine, and machines decide nothing
@@ -93,14 +94,24 @@ func refuse(code, format string, args ...any) *refusal {
 
 // Judge decides whether a decision counts at that time. It reads neither clock nor file, never panics, and refuses
 // whatever it does not understand. Four eyes, quorum and copies of a decision are the caller's to judge.
-func (p *Policy) Judge(s Signed, want Expectation, at time.Time) (v Verdict) {
+func (p *Policy) Judge(s Signed, want Expectation, at time.Time) Verdict {
+	return p.verdict(s, want, at, p.judge)
+}
+
+// JudgeSigned is Judge without the rules: whether the decision is for this and signed by its person, not whether that person
+// may give it.
+func (p *Policy) JudgeSigned(s Signed, want Expectation, at time.Time) Verdict {
+	return p.verdict(s, want, at, p.signed)
+}
+
+func (p *Policy) verdict(s Signed, want Expectation, at time.Time, judge func(*Verdict, Signed, Expectation, time.Time) *refusal) (v Verdict) {
 	v = Verdict{At: at.UTC(), ReasonCode: CodeAccepted}
 	defer func() {
 		if r := recover(); r != nil { // the parsers below are not ours: a fault in one must not stop a run
 			v.Accepted, v.ReasonCode, v.Reason = false, CodeMalformed, fmt.Sprintf("reading it stopped the reader: %v", r)
 		}
 	}()
-	if r := p.judge(&v, s, want, at); r != nil {
+	if r := judge(&v, s, want, at); r != nil {
 		v.ReasonCode, v.Reason = r.code, r.text
 		return v
 	}
@@ -109,6 +120,13 @@ func (p *Policy) Judge(s Signed, want Expectation, at time.Time) (v Verdict) {
 }
 
 func (p *Policy) judge(v *Verdict, s Signed, want Expectation, at time.Time) *refusal {
+	if r := p.signed(v, s, want, at); r != nil {
+		return r
+	}
+	return p.rule(v, v.Envelope, want, at)
+}
+
+func (p *Policy) signed(v *Verdict, s Signed, want Expectation, at time.Time) *refusal {
 	if p == nil || p.Signers == nil || p.Cluster == "" || p.Namespace == "" {
 		return refuse(CodeNoPolicy, "nobody can decide here: the policy lacks its cluster, namespace or allowed signers")
 	}
@@ -134,10 +152,7 @@ func (p *Policy) judge(v *Verdict, s Signed, want Expectation, at time.Time) *re
 		return refuse(CodeSignature, "%v", err)
 	}
 	v.Fingerprint = Fingerprint(key)
-	if r := p.permits(e, key, at); r != nil {
-		return r
-	}
-	return p.rule(v, e, want, at)
+	return p.permits(e, key, at)
 }
 
 func (p *Policy) permits(e Envelope, key ssh.PublicKey, at time.Time) *refusal {

@@ -21,7 +21,7 @@ func Counted(decisions []Judged, s decision.Signed) bool {
 // Forged is the verdict on an envelope that has counted and comes again under another signature.
 func Forged(e decision.Envelope, at time.Time) decision.Verdict {
 	return decision.Verdict{
-		ReasonCode: decision.CodeSignature, Envelope: e, ID: e.ID(), At: at,
+		ReasonCode: decision.CodeRepeated, Envelope: e, ID: e.ID(), At: at,
 		Reason: CountedAlready + ", under another signature than this",
 	}
 }

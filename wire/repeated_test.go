@@ -19,5 +19,5 @@ func TestOnlyTheSameBytesHaveCounted(t *testing.T) {
 	require.False(t, Counted(counted, decision.Signed{}), "what was refused has not counted")
 	v := Forged(decision.Envelope{}, time.Unix(1, 0))
 	require.False(t, v.Accepted)
-	require.Equal(t, decision.CodeSignature, v.ReasonCode)
+	require.Equal(t, decision.CodeRepeated, v.ReasonCode)
 }

@@ -140,10 +140,7 @@ func (s *Story) asked(e decision.Envelope, document string) decision.Expectation
 }
 
 func (j Judge) accepted(d wire.Judged, e decision.Envelope, s *Story, document string) Check {
-	v := j.policy(e).Judge(d.Signed, s.asked(e, document), d.Verdict.At)
-	if e.Change != "" && d.Verdict.Policy != "" && v.ReasonCode == decision.CodeNotAllowed {
-		v.Accepted, v.ReasonCode = true, decision.CodeAccepted // All but the rules is good; an emergency needs some, and they are asked below.
-	}
+	v := j.policy(e).JudgeSigned(d.Signed, s.asked(e, document), d.Verdict.At)
 	switch {
 	case v.ReasonCode == decision.CodeRevoked:
 		return Check{Since, "key revoked since: " + v.Reason}
@@ -153,6 +150,8 @@ func (j Judge) accepted(d wire.Judged, e decision.Envelope, s *Story, document s
 		return bad("recorded as accepted, but %s", v.Reason)
 	case v.Fingerprint != d.Verdict.Fingerprint:
 		return bad("recorded as signed with %s, but it is %s", d.Verdict.Fingerprint, v.Fingerprint)
+	case d.Verdict.Policy == "" && e.Change != "":
+		return bad("recorded as accepted, but an emergency change needs a policy file, and none is recorded")
 	case d.Verdict.Policy == "":
 		return Check{Good, "good"}
 	case j.Rules.Hash() != d.Verdict.Policy:
@@ -194,7 +193,7 @@ func (s *Story) emergency() bool {
 func (j Judge) refused(d wire.Judged, e decision.Envelope) Check {
 	policy := j.policy(e)
 	policy.Cluster, policy.Namespace, policy.Skew = e.Cluster, e.Namespace, always
-	v := policy.Judge(d.Signed, decision.Expectation{
+	v := policy.JudgeSigned(d.Signed, decision.Expectation{
 		WorkflowID: e.WorkflowID, Run: e.Run, Gate: e.Gate, Nonce: e.Nonce, Hash: e.Hash, Commands: []decision.Command{e.Command},
 	}, d.Verdict.At)
 	recorded := d.Verdict.ReasonCode == decision.CodeSignature

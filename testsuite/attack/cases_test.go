@@ -114,7 +114,7 @@ func places() []attack {
 		},
 		{
 			name: "another namespace's", make: changed(bob, func(e *decision.Envelope) { e.Namespace = "elsewhere" }), code: decision.CodeNamespace,
-			cli: &typed{args: approve("--key", bob, "--namespace", "elsewhere"), exit: 2, says: "elsewhere"},
+			cli: &typed{args: approve("--key", bob, "--namespace", "elsewhere"), exit: 8, says: "elsewhere"},
 		},
 		{name: "another target's", make: changed(bob, func(e *decision.Envelope) { e.WorkflowID = "server/web-99" }), code: decision.CodeWorkflow, why: addressd},
 		{

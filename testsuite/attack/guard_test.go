@@ -65,8 +65,8 @@ func guard(t *testing.T, s *siege) {
 	require.Equal(t, bob, x.progress(t).Stopped.By)
 	result, err := x.update(t, f.with(dave, good.Envelope))
 	require.NoError(t, err)
-	require.Equal(t, decision.CodeSignature, result.Code, "a copy of what counted, signed by nobody")
-	codes = append(codes, decision.CodeAccepted, decision.CodeSignature)
+	require.Equal(t, decision.CodeRepeated, result.Code, "a copy of what counted, signed by nobody")
+	codes = append(codes, decision.CodeAccepted, decision.CodeRepeated)
 	for _, again := range []struct {
 		who, code string
 	}{{dave, decision.CodeNotAllowed}, {carol, decision.CodeAccepted}} {

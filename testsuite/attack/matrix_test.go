@@ -209,9 +209,9 @@ func (x *target) copied(t *testing.T, f *forger, good decision.Signed, out *atta
 	result, err := x.update(t, f.with(dave, good.Envelope))
 	require.NoError(t, err)
 	require.False(t, result.Accepted)
-	require.Equal(t, decision.CodeSignature, result.Code, result.Reason)
+	require.Equal(t, decision.CodeRepeated, result.Code, result.Reason)
 	x.recorded(t, n+1)
-	out.expected = append(out.expected, decision.CodeSignature)
+	out.expected = append(out.expected, decision.CodeRepeated)
 }
 
 // again lets the first person sign a second decision.

@@ -65,14 +65,17 @@ func begin(t *testing.T) *siege {
 	s.judge = judge.Judge{Estate: s.Estate, Folder: o.Folder}
 	s.Requester, s.Approver = s.cast.person(asker), s.cast.person(bob)
 	s.rule(t, "approvers", "quorum: 1")
-	text, err := os.ReadFile(s.Config)
-	require.NoError(t, err)
-	s.config = s.describe(t, "attacked.yaml", string(text), "allowedSigners: people/allowed_signers",
-		"allowedSigners: cast/signers\n    revoked: cast/revoked\n    policy: policy.yaml")
+	attacking := func(name, from string) string {
+		text, err := os.ReadFile(from)
+		require.NoError(t, err)
+		return s.describe(t, name, string(text), "allowedSigners: people/allowed_signers",
+			"allowedSigners: cast/signers\n    revoked: cast/revoked\n    policy: policy.yaml")
+	}
+	s.config = attacking("attacked.yaml", s.Config)
 	attacked, err := os.ReadFile(s.config)
 	require.NoError(t, err)
 	s.foreign = s.describe(t, "foreign.yaml", string(attacked), "name: sandbox", "name: elsewhere")
-	cfg, err := config.Load(s.config)
+	cfg, err := config.Load(attacking("worker.yaml", s.WorkerConfig))
 	require.NoError(t, err)
 	w, err := worker.New(worker.Config{Installation: cfg, Log: o.Log})
 	require.NoError(t, err)

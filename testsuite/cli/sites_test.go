@@ -119,21 +119,20 @@ func (h *hall) sites(t *testing.T) sites {
 	require.NoError(t, err)
 	tls := worker.Temporal.TLS
 	common := []string{
-		"name: datacenter-1", "name: sandbox", "temporal.example:7233", worker.Temporal.Address, "ca: ca.pem", "ca: " + tls.CA, "active: k1", "active: " + sandbox.KeyID, "id: k1", "id: " + sandbox.KeyID,
+		"name: datacenter-1", "name: sandbox", "temporal.example:7233", worker.Temporal.Address, "active: k1", "active: " + sandbox.KeyID, "id: k1", "id: " + sandbox.KeyID,
 		"allowedSigners: allowed_signers", "allowedSigners: people/allowed_signers",
 	}
 	form := func(name string, changes ...string) string {
 		data, err := os.ReadFile(filepath.Join(stage.Root(t), "deploy", "sites", name))
 		require.NoError(t, err)
 		text := string(data)
-		text = regexp.MustCompile(`cert: [a-z-]+\.pem, key: [a-z-]+\.key`).ReplaceAllString(text, "cert: "+tls.Cert+", key: "+tls.Key)
 		for i, pairs := 0, append(common, changes...); i < len(pairs); i += 2 {
 			require.Contains(t, text, pairs[i], name)
 			text = strings.ReplaceAll(text, pairs[i], pairs[i+1])
 		}
 		certificate := regexp.MustCompile(`tls: \{[^}]*\}`)
 		require.Regexp(t, certificate, text, name)
-		text = certificate.ReplaceAllString(text, "tls: {ca: temporal/tls/frontend-ca.pem, cert: temporal/tls/worker.pem, key: temporal/tls/worker.key}")
+		text = certificate.ReplaceAllString(text, "tls: {ca: "+tls.CA+", cert: "+tls.Cert+", key: "+tls.Key+"}")
 		return h.write(t, name, text)
 	}
 	h.secrets(t, "secrets-central", "payload-key", "payload-key")

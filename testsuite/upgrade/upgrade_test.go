@@ -15,6 +15,7 @@ import (
 
 	"fermata/client"
 	"fermata/decision"
+	"fermata/encryption"
 	"fermata/sandbox"
 	"fermata/testsuite/people"
 	"fermata/testsuite/stage"
@@ -100,12 +101,23 @@ func TestParkedRunsOutliveAnUpgrade(t *testing.T) {
 	worker.stop(t)
 }
 
+// oldKey gives the sandbox a payload key in the form that earlier builds know, as an installation has it that was made by one.
+func oldKey(t *testing.T, folder string) {
+	t.Helper()
+	key, err := encryption.GenerateKey(sandbox.KeyID)
+	require.NoError(t, err)
+	key.Bound = false
+	require.NoError(t, os.MkdirAll(filepath.Join(folder, "secrets"), 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "secrets", "payload-key"), []byte(key.Encode()), 0o600))
+}
+
 func setup(t *testing.T) *gate {
 	t.Helper()
 	g := &gate{}
 	g.Stage = stage.Setup(t, func(o *sandbox.Options) {
 		o.WithoutWorker = true
 		o.Faults = g.guests()
+		oldKey(t, o.Folder)
 	})
 	return g
 }

@@ -277,7 +277,7 @@ func TestAForgedCopyOfWhatCountedIsRefused(t *testing.T) {
 			x.update(t, x.decision(t, alice, alice, decision.Retry, "one"), nil)
 		}, 6*time.Minute)
 	})
-	require.Equal(t, []string{decision.CodeAccepted, decision.CodeSignature, ""}, codesOf(answers))
+	require.Equal(t, []string{decision.CodeAccepted, decision.CodeRepeated, ""}, codesOf(answers))
 	require.Equal(t, wire.DecideResult{Accepted: true, Reason: wire.CountedAlready}, answers[2])
 	require.Equal(t, 1, h.evidence(t).Refused)
 }
