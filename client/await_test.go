@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -106,6 +107,7 @@ func TestWhatTemporalAnswersSaysWhatToDo(t *testing.T) {
 		err  error
 		kind fault.Kind
 	}{
+		"none of this machine's keys":     {errors.New("Encoded failure"), fault.Invalid},
 		`Temporal has no namespace "lab"`: {serviceerror.NewNamespaceNotFound("lab"), fault.Invalid},
 		"too late":                        {serviceerror.NewDeadlineExceeded("too late"), fault.Unavailable},
 		"no such workflow":                {serviceerror.NewNotFound("no such workflow"), fault.NotFound},

@@ -117,6 +117,9 @@ func (c *Client) Cluster() string { return c.cluster }
 // NewRun returns the ULID of a new run.
 func NewRun() string { return ulid.Make().String() }
 
+// sealedFailure is what Temporal's SDK shows of a failure that could not be opened.
+const sealedFailure = "Encoded failure"
+
 // translate turns what Temporal answers into a fault that says what to do.
 func translate(err error, doing string) error {
 	var notFound *serviceerror.NotFound
@@ -145,6 +148,9 @@ func translate(err error, doing string) error {
 		return fault.Wrap(fault.Throttled, err, doing)
 	}
 	reason := fault.FromTemporal(err)
+	if reason.Text == sealedFailure {
+		return fault.New(fault.Invalid, "%s: the answer is an error that none of this machine's keys opens: `fermata keys list` shows them, and the workers have another", doing)
+	}
 	return fault.New(reason.Kind, "%s: %s", doing, reason.Text)
 }
 

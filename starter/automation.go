@@ -38,7 +38,7 @@ func automationCommand() *cli.Command {
 
 func (s screen) automation(state wire.GuardState) {
 	if stop := state.Stopped; stop != nil {
-		s.printf("%s since %s by %s: %s\n  $ fermata resume\n", s.paint(red, "stopped"), stop.Since.Local().Format(time.DateTime), line(stop.By), line(stop.Reason))
+		s.printf("%s %s\n  $ fermata resume\n", s.paint(red, "stopped"), stoppedBy(*stop))
 	} else {
 		s.printf("%s\n", s.paint(green, "goes on"))
 	}
@@ -49,6 +49,15 @@ func (s screen) automation(state wire.GuardState) {
 	for _, w := range state.Waiting {
 		s.printf("  %s waits: %s\n", line(w.WorkflowID), line(w.Why))
 	}
+}
+
+// stoppedBy says since when, by whom and why; a reason is not asked for.
+func stoppedBy(stop wire.Stopped) string {
+	text := "since " + stop.Since.Local().Format(time.DateTime) + " by " + line(stop.By)
+	if stop.Reason != "" {
+		text += ": " + line(stop.Reason)
+	}
+	return text
 }
 
 func stopCommand() *cli.Command {

@@ -74,6 +74,9 @@ func endpoint(c *cli.Context, cfg *config.Installation) (http.Handler, *tls.Conf
 		return nil, nil, err
 	}
 	token, err := secrets.Resolve(c.Context, secret.Ref(c.String("token")))
+	if fault.Is(err, fault.NotFound) {
+		return nil, nil, coded{exitNotFound, "--token names a secret that is not there: " + err.Error(), err}
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading the token of the codec endpoint: %w", err)
 	}

@@ -2,6 +2,7 @@ package starter
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -55,6 +56,21 @@ func TestApproveRefuses(t *testing.T) {
 			require.Empty(t, d.decisions)
 		})
 	}
+}
+
+// Who approves a run that was stopped before it could ask waits, and is told why.
+func TestApproveTellsThatAutomationIsStopped(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.planned(t)
+	d.progress.Phase, d.progress.Stopped = wire.Planning, &wire.Stopped{By: "carol@estate.test", Reason: "a bad release", Since: noon}
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	out, _, code := d.runWith(ctx, t, "approve", "web-01", "--yes")
+	require.NotZero(t, code)
+	require.Equal(t, 1, strings.Count(out, "by carol@estate.test: a bad release; server/web-01 goes on when it does"), out)
+	require.NotContains(t, out, "is planning ...")
+	require.Empty(t, d.decisions)
 }
 
 func TestADecisionThatDoesNotCount(t *testing.T) {

@@ -97,10 +97,10 @@ func (s *session) planned(ctx context.Context) (target, wire.Progress, error) {
 	watching, enough := context.WithCancel(ctx)
 	defer enough()
 	var last wire.Progress
-	told := false
+	told := map[string]bool{} // Each once: a stop may come while it plans.
 	tell := func(format string, args ...any) {
-		if !told {
-			told = true
+		if !told[format] {
+			told[format] = true
 			s.screen.aside().printf(format, args...)
 		}
 	}
@@ -108,6 +108,10 @@ func (s *session) planned(ctx context.Context) (target, wire.Progress, error) {
 		last = p
 		if p.Phase != wire.Planning {
 			enough()
+			return
+		}
+		if p.Stopped != nil {
+			tell("automation is stopped %s; %s goes on when it does (`fermata resume`)\n", stoppedBy(*p.Stopped), t.workflowID)
 			return
 		}
 		tell("%s is planning ...\n", t.workflowID)

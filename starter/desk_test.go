@@ -166,12 +166,18 @@ func (d *desk) write(t *testing.T, name, text string) {
 // run types a command and returns what stands on the two outputs, and the exit code.
 func (d *desk) run(t *testing.T, args ...string) (out, errors string, code int) {
 	t.Helper()
+	return d.runWith(t.Context(), t, args...)
+}
+
+// runWith is run for a command that is interrupted.
+func (d *desk) runWith(ctx context.Context, t *testing.T, args ...string) (out, errors string, code int) {
+	t.Helper()
 	var stdout, stderr bytes.Buffer
 	app := New()
 	app.Writer, app.ErrWriter = &stdout, &stderr
 	app.Metadata[dialKey] = dialer(func(context.Context, client.Options) (runs, error) { return d.fake, nil })
 	words := append([]string{"fermata", "--config", d.config, "--key", d.key}, args...)
-	err := app.RunContext(t.Context(), Arrange(app, words))
+	err := app.RunContext(ctx, Arrange(app, words))
 	code = ExitCode(&stderr, err)
 	return stdout.String(), stderr.String(), code
 }

@@ -1,16 +1,12 @@
 package starter
 
-import (
-	"time"
-
-	"fermata/wire"
-)
+import "fermata/wire"
 
 // governed shows what the policy said, what the guard says, and who could not be told.
 func (s screen) governed(p wire.Progress) []string {
 	var out []string
 	if stop := p.Stopped; stop != nil {
-		out = append(out, "  "+s.paint(red, "automation is stopped")+" since "+stop.Since.Local().Format(time.DateTime)+" by "+line(stop.By)+": "+line(stop.Reason)+"; no step begins")
+		out = append(out, "  "+s.paint(red, "automation is stopped")+" "+stoppedBy(*stop)+"; no step begins")
 	}
 	if p.Waits != "" {
 		out = append(out, "  "+s.paint(yellow, "waiting")+": "+line(p.Waits))

@@ -2,9 +2,9 @@ package starter
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -166,7 +166,7 @@ func outFlag() cli.Flag {
 func argumentsOf(name, form string, least, most int) cli.BeforeFunc {
 	return func(c *cli.Context) error {
 		if c.NArg() < least || c.NArg() > most {
-			return usage("expected `fermata %s`, found %d arguments; `fermata %s --help` has an example", fmt.Sprint(name, " ", form), c.NArg(), name)
+			return usage("expected `fermata %s`, found %d arguments; `fermata %s --help` has an example", strings.TrimSpace(name+" "+form), c.NArg(), name)
 		}
 		return nil
 	}

@@ -21,7 +21,12 @@ func policyCommand() *cli.Command {
 	return &cli.Command{
 		Name: "policy", Usage: "check a policy file, and ask it who may do what",
 		Subcommands: []*cli.Command{policyCheckCommand(), policyTestCommand()},
-		Action:      cli.ShowSubcommandHelp,
+		Action: func(c *cli.Context) error {
+			if c.NArg() > 0 {
+				return usage("there is no command \"policy %s\"; `fermata policy --help` lists them", line(c.Args().First()))
+			}
+			return cli.ShowSubcommandHelp(c)
+		},
 	}
 }
 

@@ -149,6 +149,9 @@ func TestAutomationShowsTheGuard(t *testing.T) {
 		require.Contains(t, out, want)
 	}
 	require.NotContains(t, out, "\x1b")
+	d.guard.Stopped.Reason = ""
+	out, _, _ = d.run(t, "automation")
+	require.Contains(t, out, "by carol@estate.test\n", "no reason was given")
 }
 
 func TestAnEmergencyNeedsAReason(t *testing.T) {

@@ -153,8 +153,8 @@ func (s *session) target(ctx context.Context, text string) (target, error) {
 func arguments(least, most int) cli.BeforeFunc {
 	return func(c *cli.Context) error {
 		if c.NArg() < least || (most >= 0 && c.NArg() > most) {
-			return usage("expected `%s`, found %d arguments; `fermata %s --help` has an example",
-				strings.TrimSpace("fermata "+c.Command.Name+" "+c.Command.ArgsUsage), c.NArg(), c.Command.Name)
+			name := c.Command.HelpName // With the command that it belongs to: fermata policy check.
+			return usage("expected `%s`, found %d arguments; `%s --help` has an example", strings.TrimSpace(name+" "+c.Command.ArgsUsage), c.NArg(), name)
 		}
 		return nil
 	}

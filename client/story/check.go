@@ -150,6 +150,8 @@ func (j Judge) accepted(d wire.Judged, e decision.Envelope, s *Story, document s
 		return bad("recorded as accepted, but %s", v.Reason)
 	case v.Fingerprint != d.Verdict.Fingerprint:
 		return bad("recorded as signed with %s, but it is %s", d.Verdict.Fingerprint, v.Fingerprint)
+	case d.Verdict.Policy == "" && e.Change != "":
+		return bad("recorded as accepted, but an emergency change needs a policy file, and none is recorded")
 	case d.Verdict.Policy == "":
 		return Check{Good, "good"}
 	case j.Rules.Hash() != d.Verdict.Policy:
@@ -162,9 +164,13 @@ func (j Judge) accepted(d wire.Judged, e decision.Envelope, s *Story, document s
 func (j Judge) allowed(v decision.Verdict, e decision.Envelope, s *Story) Check {
 	facts := decision.Facts{Kind: s.Kind, Requester: s.Requester, Emergency: s.emergency()}
 	terms, known := j.Rules.Named(v.Rule, facts)
-	if !known && e.Command == decision.Start { // Judged before the plan told which rule it is.
+	if !known {
+		// Before a decommission knows its server's environment and site, any rule for its kind may let somebody start or cancel it.
 		facts.Partial = true
-		terms, known = (&decision.Policy{Rules: j.Rules}).Terms(facts), true
+		early := (&decision.Policy{Rules: j.Rules}).Terms(facts)
+		if v.Rule == early.Rule || (v.Rule == "" && e.Command == decision.Start) {
+			terms, known = early, true
+		}
 	}
 	if !known {
 		return bad("recorded as accepted by rule %q, which the policy file does not have", v.Rule)

@@ -31,6 +31,8 @@ const (
 	// askWaiting is how often one asks again that waits for a limit or for the end of a stop: the guard may have been ended, and
 	// a new one knows nobody.
 	askWaiting = 10 * time.Minute
+	// askedAgain names that change in histories.
+	askedAgain = "guard-asked-again"
 )
 
 // hear takes what the guard says.
@@ -38,7 +40,7 @@ func (f *Frame) hear(ctx workflow.Context) {
 	said := workflow.GetSignalChannel(ctx, wire.SignalAnswer)
 	for {
 		var a wire.GuardAnswer
-		if f.state.Guard.Stopped == nil && f.state.Guard.Waits == "" {
+		if (f.state.Guard.Stopped == nil && f.state.Guard.Waits == "") || !asksAgain(ctx) {
 			said.Receive(ctx, &a)
 		} else if some, _ := said.ReceiveWithTimeout(ctx, askWaiting, &a); !some {
 			if ctx.Err() != nil || f.ending {
@@ -58,6 +60,11 @@ func (f *Frame) hear(ctx workflow.Context) {
 		f.state.Guard.Permit = max(f.state.Guard.Permit, a.Permit)
 		f.show(ctx)
 	}
+}
+
+// asksAgain is false for an execution that began to wait under a build that asked once and did not show the run as waiting.
+func asksAgain(ctx workflow.Context) bool {
+	return workflow.GetVersion(ctx, askedAgain, workflow.DefaultVersion, 1) != workflow.DefaultVersion
 }
 
 // pending is what a run asks again that waits: for its permit, or else whether automation is still stopped.
@@ -106,7 +113,7 @@ func (f *Frame) consult(ctx workflow.Context, what string, yes func() bool) erro
 		switch {
 		case f.heard > before:
 			f.show(ctx)
-			if !yes() {
+			if !yes() && asksAgain(ctx) {
 				f.enter(ctx, wire.Waiting)
 			}
 			// Who waits for days takes decisions meanwhile: it goes on in a new execution when this one can take no more.
