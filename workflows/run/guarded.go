@@ -35,6 +35,9 @@ const (
 	askedAgain = "guard-asked-again"
 )
 
+// withoutGuard is what people are told of a run that waits for an answer.
+const withoutGuard = "the guard does not answer, and what a machine asked for does not go on without it"
+
 // hear takes what the guard says.
 func (f *Frame) hear(ctx workflow.Context) {
 	said := workflow.GetSignalChannel(ctx, wire.SignalAnswer)
@@ -128,7 +131,7 @@ func (f *Frame) consult(ctx workflow.Context, what string, yes func() bool) erro
 			workflow.GetLogger(ctx).Warn(f.state.Guard.Without, "error", err)
 			return nil
 		}
-		f.state.Guard.Waits = "the guard does not answer, and what a machine asked for does not go on without it"
+		f.state.Guard.Waits = withoutGuard
 		f.show(ctx)
 		if _, err := workflow.AwaitWithTimeout(ctx, askAgain, func() bool { return f.heard > before || stop() || f.full(ctx) }); err != nil {
 			return err
@@ -137,6 +140,26 @@ func (f *Frame) consult(ctx workflow.Context, what string, yes func() bool) erro
 			return f.carry(ctx)
 		}
 	}
+}
+
+// vouched asks the guard before a step of what a machine asked for, and reports whether it answered. Without it such a run
+// begins nothing; what a person asked for has its permit.
+func (f *Frame) vouched(ctx workflow.Context) bool {
+	if !f.state.Terms.Machine(f.state.Requester) {
+		return true
+	}
+	before := f.heard
+	answered := func() bool { return f.heard > before || f.state.Stop != nil }
+	if f.askGuard(ctx, wire.AskBegin) == nil {
+		_, _ = workflow.AwaitWithTimeout(ctx, guardAnswers, answered)
+	}
+	if answered() || ctx.Err() != nil {
+		return true
+	}
+	f.state.Guard.Waits = withoutGuard
+	f.show(ctx)
+	_, _ = workflow.AwaitWithTimeout(ctx, askAgain, func() bool { return answered() || f.full(ctx) })
+	return answered()
 }
 
 // question is what the run asks the guard.

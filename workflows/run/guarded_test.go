@@ -121,6 +121,25 @@ func TestWhatAMachineAskedForDoesNotGoOnWithoutTheGuard(t *testing.T) {
 	require.Greater(t, len(x.asked), 60, "it asks again every minute")
 }
 
+// The guard is lost when the run has its permit: no further step begins until it answers again.
+func TestAMachinesRunBeginsNoStepWithoutTheGuard(t *testing.T) {
+	t.Parallel()
+	var x *execution
+	x = watched(t, mechanical, func(wire.GuardAsk) *wire.GuardAnswer {
+		if len(x.house.done) == 1 && x.Now().Before(x.start.Add(2*time.Hour)) {
+			return nil
+		}
+		return &wire.GuardAnswer{Permit: 3}
+	})
+	x.start = x.Now()
+	x.RegisterDelayedCallback(func() {
+		require.Equal(t, []string{"one"}, x.house.done)
+		require.Contains(t, x.progress(t).Waits, "the guard does not answer")
+	}, time.Hour)
+	require.Equal(t, wire.Done, x.begin(t, nil).Outcome)
+	require.Equal(t, []string{"one", "two"}, x.house.done)
+}
+
 func TestWhatAPersonAskedForGoesOnWithoutTheGuard(t *testing.T) {
 	t.Parallel()
 	x := watched(t, "  rules:\n    - {name: routine, change: standard, may: {start: [people]}}\n", func(wire.GuardAsk) *wire.GuardAnswer { return nil })

@@ -59,8 +59,10 @@ func (f *Frame) work(ctx workflow.Context, chosen func(Step) bool) error {
 func (f *Frame) do(ctx workflow.Context, s Step, st *stepState) {
 	if st.State != wire.StepHeld {
 		ready := func() bool { return f.ready(s) && !f.full(ctx) && f.state.Stop == nil && !f.stopped() }
-		if workflow.Await(ctx, ready) != nil {
-			return
+		for begins := false; !begins; begins = f.vouched(ctx) && ready() {
+			if workflow.Await(ctx, ready) != nil {
+				return
+			}
 		}
 	}
 	for !st.settled() {
