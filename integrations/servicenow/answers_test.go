@@ -119,4 +119,3 @@ func TestSecretsNeverShow(t *testing.T) {
 		require.NotContains(t, err.Error(), goodSecret)
 	}
 }
-
