@@ -24,6 +24,7 @@ import (
 	"fermata/integrations/linux"
 	"fermata/integrations/nftables"
 	"fermata/integrations/requesttracker"
+	"fermata/integrations/servicenow"
 	"fermata/integrations/vsphere"
 	"fermata/sandbox/estate/bastion"
 	"fermata/sandbox/estate/network"
@@ -108,6 +109,7 @@ func TestPathsAreRelativeToTheConfiguration(t *testing.T) {
 		{linux.Integration(), "{key: secret://file/x, jump: JUMP}", ""},
 		{probing.Integration(), "{ca: ca.pem, jump: {address: " + f.jump + ", user: x, key: secret://file/x, knownHosts: known_hosts}}", ""},
 		{requesttracker.Integration(), "{url: 'https://rt.test', token: secret://file/x, http: {ca: ca.pem}}", ""},
+		{servicenow.Integration(), "{url: 'https://sn.test', username: x, password: secret://file/x, http: {ca: ca.pem}}", ""},
 		{vsphere.Integration(), "{url: 'https://vc.test', username: x, password: secret://file/x, caFile: ca.pem}", ""},
 	} {
 		system, err := f.open(t, c.integration, c.text)

@@ -8,6 +8,7 @@ var served = map[string][]string{
 	"linux":          {"guest"},
 	"nftables":       {"firewall"},
 	"requesttracker": {"ticketing"},
+	"servicenow":     {"ticketing"},
 	"smtp":           {"notify"},
 	"vsphere":        {"compute"},
 	"webhook":        {"notify"},

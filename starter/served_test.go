@@ -14,6 +14,7 @@ import (
 	"fermata/integrations/linux"
 	"fermata/integrations/nftables"
 	"fermata/integrations/requesttracker"
+	"fermata/integrations/servicenow"
 	"fermata/integrations/smtp"
 	"fermata/integrations/vsphere"
 	"fermata/integrations/webhook"
@@ -25,7 +26,7 @@ func TestTheListOfWhatIsServedIsTheIntegrationsOwn(t *testing.T) {
 	own := map[string][]string{}
 	for _, i := range []integrations.Integration{
 		haproxy.Integration(), http.Integration(), linux.Integration(), nftables.Integration(), requesttracker.Integration(),
-		smtp.Integration(), vsphere.Integration(), webhook.Integration(),
+		servicenow.Integration(), smtp.Integration(), vsphere.Integration(), webhook.Integration(),
 	} {
 		own[i.Type] = i.Serves
 	}

@@ -7,6 +7,7 @@ import (
 	"fermata/integrations/linux"
 	"fermata/integrations/nftables"
 	"fermata/integrations/requesttracker"
+	"fermata/integrations/servicenow"
 	"fermata/integrations/smtp"
 	"fermata/integrations/vsphere"
 	"fermata/integrations/webhook"
@@ -20,6 +21,7 @@ func builtIn() []integrations.Integration {
 		linux.Integration(),
 		nftables.Integration(),
 		requesttracker.Integration(),
+		servicenow.Integration(),
 		smtp.Integration(),
 		vsphere.Integration(),
 		webhook.Integration(),

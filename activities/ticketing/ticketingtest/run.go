@@ -28,6 +28,10 @@ type System struct {
 	NewDesk func(t *testing.T) ticketing.Desk
 	// Queue takes tickets. Strict takes them too, and its workflow does not let a resolved one be opened again.
 	Queue, Strict string
+	// Final says that no queue's workflow lets a ticket that was resolved or rejected be opened again.
+	Final bool
+	// Absent is the well-formed id of a ticket that is not there; empty: 4711.
+	Absent string
 	// Tickets returns what is there.
 	Tickets func(t *testing.T) []Judged
 	// Foreign opens a ticket that is nobody's, or carries a key, and returns its id.
@@ -97,6 +101,13 @@ func judged(t *testing.T, s System, id string) Judged {
 	}
 	require.Fail(t, "no ticket "+id)
 	return Judged{}
+}
+
+func absent(s System) string {
+	if s.Absent == "" {
+		return "4711"
+	}
+	return s.Absent
 }
 
 func notes(t *testing.T, s System, id, text string) (count int) {

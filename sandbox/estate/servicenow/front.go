@@ -1,0 +1,175 @@
+package servicenow
+
+import (
+	"bytes"
+	"crypto/subtle"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// ThrottleNext answers the next n requests with 429, as a rate limit rule does.
+func (s *Server) ThrottleNext(n int) { s.mu.Lock(); defer s.mu.Unlock(); s.throttle = n }
+
+// ExpireTokens lets every access token expire.
+func (s *Server) ExpireTokens() { s.mu.Lock(); defer s.mu.Unlock(); clear(s.tokens) }
+
+func (s *Server) throttled() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.throttle == 0 {
+		return false
+	}
+	s.throttle--
+	return true
+}
+
+// trouble applies the faults: refusals before a request acts, lost answers after it acted.
+func (s *Server) trouble(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.options.Faults.Refuse(r.Context()) {
+			fail(w, http.StatusServiceUnavailable, "Service Unavailable", "")
+			return
+		}
+		if s.throttled() {
+			w.Header().Set("Retry-After", "7")
+			w.Header().Set("X-RateLimit-Limit", "1")
+			w.Header().Set("X-RateLimit-Reset", strconv.FormatInt(time.Now().Add(7*time.Second).Unix(), 10))
+			fail(w, http.StatusTooManyRequests, "Rate limit exceeded", "")
+			return
+		}
+		if r.Method == http.MethodGet || r.Method == http.MethodHead || r.URL.Path == tokenPath {
+			next.ServeHTTP(w, r)
+			return
+		}
+		held := &heldAnswer{header: w.Header(), status: http.StatusOK}
+		next.ServeHTTP(held, r)
+		if held.status < 300 && s.options.Faults.Lose() {
+			panic(http.ErrAbortHandler) // The connection is closed without an answer.
+		}
+		w.WriteHeader(held.status)
+		_, _ = w.Write(held.body.Bytes())
+	})
+}
+
+// heldAnswer keeps an answer until it is known whether it is sent.
+type heldAnswer struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (h *heldAnswer) Header() http.Header         { return h.header }
+func (h *heldAnswer) WriteHeader(status int)      { h.status = status }
+func (h *heldAnswer) Write(b []byte) (int, error) { return h.body.Write(b) }
+
+const tokenPath = "/oauth_token.do"
+
+func (s *Server) routes() http.Handler {
+	api := http.NewServeMux()
+	for pattern, handle := range map[string]func(*Server, User, http.ResponseWriter, *http.Request){
+		"GET /api/sn_chg_rest/change":                      (*Server).listChanges,
+		"GET /api/sn_chg_rest/change/{id}":                 (*Server).getChange,
+		"PATCH /api/sn_chg_rest/change/{id}":               (*Server).patchChange,
+		"GET /api/sn_chg_rest/change/{id}/nextstates":      (*Server).nextStates,
+		"POST /api/sn_chg_rest/change/normal":              (*Server).postChange,
+		"POST /api/sn_chg_rest/change/emergency":           (*Server).postChange,
+		"POST /api/sn_chg_rest/change/standard/{template}": (*Server).postChange,
+		"GET /api/now/table/{table}":                       (*Server).listTable,
+		"POST /api/now/table/incident":                     (*Server).postIncident,
+		"GET /api/now/table/incident/{id}":                 (*Server).getIncident,
+		"PATCH /api/now/table/incident/{id}":               (*Server).patchIncident,
+		"GET /api/now/cmdb/instance/{class}":               (*Server).listItems,
+	} {
+		api.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			user, ok := s.user(r)
+			switch {
+			case !ok:
+				w.Header().Set("WWW-Authenticate", `BASIC realm="Service-now"`)
+				fail(w, http.StatusUnauthorized, "User Not Authenticated", "Required to provide Auth information")
+			case r.Method != http.MethodGet && !user.mayWrite():
+				fail(w, http.StatusForbidden, "User Not Authorized", "Failed API level ACL Validation")
+			default:
+				handle(s, user, w, r)
+			}
+		})
+	}
+	all := http.NewServeMux()
+	all.HandleFunc("POST "+tokenPath, s.token)
+	all.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if _, pattern := api.Handler(r); pattern == "" {
+			fail(w, http.StatusBadRequest, "Requested URI does not represent any resource", "")
+			return
+		}
+		api.ServeHTTP(w, r)
+	})
+	return all
+}
+
+// token is OAuth's client credentials grant (RFC 6749, section 4.4).
+func (s *Server) token(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, client := range s.options.Clients {
+		if r.PostFormValue("grant_type") == "client_credentials" && r.PostFormValue("client_id") == client.ID &&
+			same(r.PostFormValue("client_secret"), client.Secret) {
+			token := newID()
+			s.tokens[token] = client.User
+			answer(w, http.StatusOK, map[string]any{"access_token": token, "scope": "useraccount", "token_type": "Bearer", "expires_in": 1799})
+			return
+		}
+	}
+	answer(w, http.StatusUnauthorized, map[string]string{"error": "access_denied", "error_description": "access_denied"})
+}
+
+func (s *Server) user(r *http.Request) (User, bool) {
+	name, password, basic := r.BasicAuth()
+	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+		name = s.tokens[token]
+	}
+	for _, user := range s.options.Users {
+		if user.Name == name && (!basic || same(password, user.Password)) {
+			return user, true
+		}
+	}
+	return User{}, false
+}
+
+func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
+
+// body reads a JSON object of scalars, or answers as the instance does.
+func body(w http.ResponseWriter, r *http.Request) (map[string]string, bool) {
+	if !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
+		fail(w, http.StatusUnsupportedMediaType, "Unsupported media type", "")
+		return nil, false
+	}
+	var object map[string]any
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 16<<20)).Decode(&object); err != nil {
+		fail(w, http.StatusBadRequest, "Exception while reading request", "Unable to parse JSON")
+		return nil, false
+	}
+	values := map[string]string{}
+	for name, value := range object {
+		values[name] = fmt.Sprint(value)
+	}
+	return values, true
+}
+
+func fail(w http.ResponseWriter, status int, message, detail string) {
+	answer(w, status, map[string]any{"error": map[string]string{"message": message, "detail": detail}, "status": "failure"})
+}
+
+func answer(w http.ResponseWriter, status int, value any) {
+	text, err := json.Marshal(value)
+	if err != nil {
+		status, text = http.StatusInternalServerError, []byte(`{"error":{"message":"Internal Server Error","detail":""},"status":"failure"}`)
+	}
+	w.Header().Set("Content-Type", "application/json;charset=UTF-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(text)
+}
