@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"fermata/decision"
 	"fermata/sandbox"
 	"fermata/spec"
+	"fermata/starter"
 	"fermata/testsuite/people"
 	"fermata/testsuite/stage"
 	"fermata/wire"
@@ -90,6 +92,8 @@ func TestARunUnderAPolicy(t *testing.T) {
 		return len(now.Notices) == 1 && now.Notices[0].State == wire.NoticeFailed
 	})
 
+	b.verified(t, "server/web-01", "server/web-03")
+
 	// The third of an hour waits, and can be cancelled.
 	r, err := client.Provision(stage.Server(t, "web-04", "10.20.0.14", inEnvironment("routine")))
 	third := b.Begin(t, r, err)
@@ -137,4 +141,17 @@ func TestAnEmergencyAndAStop(t *testing.T) {
 	b.Decide(t, client.Decision{WorkflowID: started.WorkflowID, Command: decision.Approve}, b.Approver)
 	p = b.Done(t, started)
 	require.Equal(t, "an emergency change, reviewed and accepted by "+sandbox.Approver, p.Reason)
+	b.verified(t, "server/web-01")
+}
+
+// verified asks `fermata history`, which verifies every signature and hash again.
+func (b *bench) verified(t *testing.T, targets ...string) {
+	t.Helper()
+	for _, target := range targets {
+		var out bytes.Buffer
+		app := starter.New()
+		app.Writer, app.ErrWriter = &out, &out
+		require.NoError(t, app.RunContext(t.Context(), []string{"fermata", "--config", b.Config, "history", target}), out.String())
+		require.Contains(t, out.String(), "are found as they are recorded")
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/workflow"
 
+	"fermata/activities/notify"
 	"fermata/activities/operation"
 	"fermata/wire"
 )
@@ -37,6 +38,8 @@ func ofWorkflow(info *workflow.Info, args []any) fields {
 			f.Run = in.Run
 		case wire.Reservation:
 			f.Run = in.Run
+		case notify.SendInput:
+			f.Run, f.Target = in.Notice.Run, strings.TrimPrefix(in.Notice.WorkflowID, wire.ServerWorkflowID(""))
 		}
 	}
 	return f
