@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -224,6 +225,11 @@ func (a *AllowedSigners) Names() []string {
 		}
 	}
 	return names
+}
+
+// Knows reports whether a line is for the principal, whatever the times and namespaces of its key.
+func (a *AllowedSigners) Knows(principal string) bool {
+	return slices.ContainsFunc(a.lines, func(l line) bool { return matchList(principal, l.principals) })
 }
 
 // Size is how many keys the file has.

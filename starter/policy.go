@@ -183,6 +183,9 @@ func (t *trial) wouldCount(terms *decision.Terms, f decision.Facts, person strin
 	if reason != "" {
 		return refused("it would not count: %s", reason)
 	}
+	if !t.signers.Knows(person) {
+		return refused("it would not count: no line of %s is for %s", t.cfg.Decisions.AllowedSigners, person)
+	}
 	text := "it would count"
 	if command == decision.Approve && terms.Quorum > 1 {
 		text += fmt.Sprintf("; %d people must approve", terms.Quorum)

@@ -1,6 +1,7 @@
 package starter
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -55,6 +56,9 @@ func TestPolicyTestSaysWhetherADecisionWouldCount(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	d.write(t, "policy.yaml", site)
+	keys, err := os.ReadFile(filepath.Join(d.folder, "allowed_signers"))
+	require.NoError(t, err)
+	d.write(t, "allowed_signers", strings.Replace(string(keys), "bob@estate.test", "*@estate.test,!dan@estate.test,eve@example", 1))
 	for name, c := range map[string]struct {
 		args []string
 		code int
@@ -64,6 +68,7 @@ func TestPolicyTestSaysWhetherADecisionWouldCount(t *testing.T) {
 		"other command":  {[]string{"--person", "bob@estate.test", "--command", "retry"}, 0, "it would count"},
 		"the requester":  {[]string{"--person", "carol@estate.test", "--requester", "Carol@estate.test"}, exitRefused, "somebody else must approve"},
 		"a stranger":     {[]string{"--person", "eve@example"}, exitRefused, `eve@example may not approve: rule "lab" lets people`},
+		"without a key":  {[]string{"--person", "dan@estate.test"}, exitRefused, "allowed_signers is for dan@estate.test"},
 		"a machine":      {[]string{"--person", "night@estate.test"}, exitRefused, "machines may start and cancel"},
 		"not steering":   {[]string{"--person", "carol@estate.test", "--command", "purge"}, exitRefused, "lets managers"},
 		"no such word":   {[]string{"--person", "carol@estate.test", "--command", "aprove"}, exitInvalid, "no command"},
