@@ -157,6 +157,9 @@ func (d *Driver) adapterChange(ctx context.Context, m *vm, network compute.Ref) 
 	if err != nil {
 		return nil, reading(err, "reading network "+placed.name)
 	}
+	if nameless(backing) {
+		return nil, fault.New(fault.Unavailable, "reading network %s: vCenter did not tell its name", placed.name)
+	}
 	card := m.adapter()
 	if card == nil {
 		added := &types.VirtualVmxnet3{}
@@ -168,6 +171,13 @@ func (d *Driver) adapterChange(ctx context.Context, m *vm, network compute.Ref) 
 	}
 	card.GetVirtualEthernetCard().Backing = backing
 	return &types.VirtualDeviceConfigSpec{Operation: types.VirtualDeviceConfigSpecOperationEdit, Device: card.(types.BaseVirtualDevice)}, nil
+}
+
+// nameless: govmomi gives an empty name, and no error, where vCenter leaves out a property, as it does for a session that ends
+// in this moment. An adapter would be connected to nothing.
+func nameless(backing types.BaseVirtualDeviceBackingInfo) bool {
+	plain, ok := backing.(*types.VirtualEthernetCardNetworkBackingInfo)
+	return ok && plain.DeviceName == ""
 }
 
 func sameNetwork(a, b types.BaseVirtualDeviceBackingInfo) bool {

@@ -73,6 +73,9 @@ func (v *VCenter) check(ctx *simulator.Context, machine *simulator.VirtualMachin
 		if stale {
 			return &types.ConcurrentAccess{}
 		}
+		if fault := checkNetworks(ctx, &request.Spec); fault != nil {
+			return fault
+		}
 		return checkSize(&request.Spec)
 	case *types.Rename_Task:
 		if machine.Parent != nil && v.nameTaken(ctx, *machine.Parent, request.NewName) {
@@ -105,6 +108,32 @@ func checkSize(spec *types.VirtualMachineConfigSpec) types.BaseMethodFault {
 		}
 	}
 	return nil
+}
+
+// checkNetworks refuses an adapter on a network that is not there. The simulator would take a nil network for one.
+func checkNetworks(ctx *simulator.Context, spec *types.VirtualMachineConfigSpec) types.BaseMethodFault {
+	for _, change := range spec.DeviceChange {
+		card, ok := change.GetVirtualDeviceConfigSpec().Device.(types.BaseVirtualEthernetCard)
+		if !ok {
+			continue
+		}
+		backing, ok := card.GetVirtualEthernetCard().Backing.(*types.VirtualEthernetCardNetworkBackingInfo)
+		if ok && !hasNetwork(ctx, backing.DeviceName) {
+			return &types.InvalidDeviceBacking{InvalidDeviceSpec: types.InvalidDeviceSpec{InvalidVmConfig: types.InvalidVmConfig{Property: "deviceChange.device.backing"}}}
+		}
+	}
+	return nil
+}
+
+func hasNetwork(ctx *simulator.Context, name string) bool {
+	for _, kind := range []string{"Network", "DistributedVirtualPortgroup", "OpaqueNetwork"} {
+		for _, n := range ctx.Map.All(kind) {
+			if n.Entity().Name == name {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // noteCustomization keeps what the guest will need of a clone's customization: the simulator forgets it at power-on.
