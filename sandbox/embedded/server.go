@@ -120,7 +120,7 @@ func choosePorts(frontend int) (ports, error) {
 		}
 	}()
 	choose := func(port int) (int, error) {
-		l, err := net.Listen("tcp", address(port))
+		l, err := reserve(port)
 		if err != nil {
 			return 0, fmt.Errorf("port %d for Temporal is taken: stop what uses it, or choose another with --temporal-port: %w", port, err)
 		}

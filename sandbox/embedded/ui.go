@@ -33,7 +33,7 @@ type UIOptions struct {
 
 // StartUI starts the web UI and returns when it answers.
 func StartUI(ctx context.Context, o UIOptions) (*UI, error) {
-	l, err := net.Listen("tcp", address(o.Port))
+	l, err := reserve(o.Port)
 	if err != nil {
 		return nil, fmt.Errorf("port %d for the web UI is taken: stop what uses it, or choose another with --ui-port: %w", o.Port, err)
 	}
