@@ -3,6 +3,7 @@ package authority
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -110,6 +111,26 @@ func (a *Activities) Terms(ctx context.Context, in TermsInput) (TermsOutput, err
 // OpenGate draws a gate's nonce.
 func OpenGate(ctx workflow.Context, in OpenGateInput) (OpenGateOutput, error) {
 	return operation.CallLocal[OpenGateOutput](ctx, activityOpenGate, in)
+}
+
+// The pauses between two looks for the policy's files. They grow, so that a week without the files fills no history.
+const (
+	firstPause   = time.Minute
+	longestPause = 10 * time.Minute
+)
+
+// OpenGateAtLast is OpenGate for who cannot do without: it waits for the policy's files to come back, since without them nobody
+// could decide. It gives up only when ctx is cancelled.
+func OpenGateAtLast(ctx workflow.Context, in OpenGateInput) (OpenGateOutput, error) {
+	opened, err := OpenGate(ctx, in)
+	for pause := firstPause; err != nil; pause = min(2*pause, longestPause) {
+		workflow.GetLogger(ctx).Warn("opening a gate", "gate", in.Gate, "error", err)
+		if stopped := workflow.Sleep(ctx, pause); stopped != nil {
+			return OpenGateOutput{}, fmt.Errorf("opening gate %q: %w", in.Gate, stopped)
+		}
+		opened, err = OpenGate(ctx, in)
+	}
+	return opened, nil
 }
 
 // Judge says whether a decision counts for a gate.

@@ -154,7 +154,7 @@ func (b *book) next(now time.Time) time.Time {
 // stop lets nobody begin another step; resume, with nil, lets them go on. Every run under way is told.
 func (b *book) stop(s *wire.Stopped, now time.Time) []message {
 	b.Stopped = s
-	granted := b.serve(now)
+	b.serve(now) // Those that get a permit by it are told with the others.
 	var told []message
 	for _, e := range b.Runs {
 		answer := wire.GuardAnswer{Stopped: s, Permit: e.Permit}
@@ -163,9 +163,7 @@ func (b *book) stop(s *wire.Stopped, now time.Time) []message {
 		}
 		told = append(told, message{e.WorkflowID, answer})
 	}
-	return slices.DeleteFunc(told, func(m message) bool {
-		return slices.ContainsFunc(granted, func(g message) bool { return g.workflowID == m.workflowID && m.answer.Permit == 0 })
-	})
+	return told
 }
 
 func (b *book) forget(run string) {

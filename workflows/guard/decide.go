@@ -2,7 +2,6 @@ package guard
 
 import (
 	"slices"
-	"strings"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -12,12 +11,8 @@ import (
 	"fermata/wire"
 )
 
-// What the guard shows of signed commands.
-const (
-	keptDecisions = 50      // So many.
-	keptSize      = 4 << 10 // Of a larger one that was refused, in bytes, only the verdict.
-	keptReason    = 1 << 10
-)
+// keptDecisions are how many signed commands the guard shows.
+const keptDecisions = 50
 
 // decide judges a signed command and does what it says.
 func (g *guard) decide(ctx workflow.Context, d wire.Decide) (wire.DecideResult, error) {
@@ -37,17 +32,13 @@ func (g *guard) decide(ctx workflow.Context, d wire.Decide) (wire.DecideResult, 
 		Hash: g.state.Gate.Hash, Commands: g.state.Gate.Commands,
 	}})
 	if err != nil {
-		reason := fault.FromTemporal(err).Text
-		g.keep(wire.Judged{Signed: d.Signed, Via: "update", Verdict: decision.Verdict{
-			ReasonCode: decision.CodeNoPolicy, Envelope: e, ID: e.ID(), Reason: reason, At: workflow.Now(ctx),
-		}})
-		return wire.DecideResult{Code: decision.CodeNoPolicy, Reason: reason}, nil
+		return g.refuse(d, wire.Unjudged(e, fault.FromTemporal(err).Text, workflow.Now(ctx))), nil
 	}
 	v := judged.Verdict
-	g.keep(wire.Judged{Signed: d.Signed, Verdict: v, Via: "update"})
 	if !v.Accepted {
-		return wire.DecideResult{Code: v.ReasonCode, Reason: v.Reason}, nil
+		return g.refuse(d, v), nil
 	}
+	g.keep(wire.Judged{Signed: d.Signed, Verdict: v, Via: "update"})
 	g.state.Seen[v.ID] = true
 	var stopped *wire.Stopped
 	if v.Envelope.Command == decision.StopAutomation {
@@ -62,7 +53,10 @@ func (g *guard) repeated(ctx workflow.Context, d wire.Decide, e decision.Envelop
 	if wire.Counted(g.state.Decisions, d.Signed) {
 		return wire.DecideResult{Accepted: true, Reason: wire.CountedAlready}
 	}
-	v := wire.Forged(e, workflow.Now(ctx))
+	return g.refuse(d, wire.Forged(e, workflow.Now(ctx)))
+}
+
+func (g *guard) refuse(d wire.Decide, v decision.Verdict) wire.DecideResult {
 	g.keep(wire.Judged{Signed: d.Signed, Verdict: v, Via: "update"})
 	return wire.DecideResult{Code: v.ReasonCode, Reason: v.Reason}
 }
@@ -72,14 +66,8 @@ func (g *guard) repeated(ctx workflow.Context, d wire.Decide, e decision.Envelop
 func (g *guard) keep(j wire.Judged) {
 	if !j.Verdict.Accepted {
 		g.state.Refused++
-		if len(j.Signed.Envelope)+len(j.Signed.Signature) > keptSize {
-			j.Signed, j.Verdict.Envelope = decision.Signed{}, decision.Envelope{} // No evidence, only weight.
-		}
-		if len(j.Verdict.Reason) > keptReason {
-			j.Verdict.Reason = strings.ToValidUTF8(j.Verdict.Reason[:keptReason], "") + "…"
-		}
 	}
-	g.state.Decisions = append(g.state.Decisions, j)
+	g.state.Decisions = append(g.state.Decisions, j.Bounded())
 	if len(g.state.Decisions) <= keptDecisions {
 		return
 	}

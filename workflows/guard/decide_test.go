@@ -27,7 +27,7 @@ func TestAFloodLeavesTheGuardSmallAndKeepsWhatCounted(t *testing.T) {
 	require.Equal(t, 3*keptDecisions, g.state.Refused)
 	for _, d := range g.state.Decisions[1:] {
 		require.Empty(t, d.Signed)
-		require.LessOrEqual(t, len(d.Verdict.Reason), keptReason+len("…"))
+		require.LessOrEqual(t, len(d.Verdict.Reason), wire.KeptReason+len("…"))
 	}
 	for range 2 * keptDecisions {
 		g.keep(wire.Judged{Verdict: decision.Verdict{Accepted: true}})

@@ -165,7 +165,11 @@ func (g *guard) tell(ctx workflow.Context, messages []message) {
 
 // shown is what a person decides about: the hash of it stands in the envelope.
 func (g *guard) shown() (string, error) {
-	return decision.Hash(map[string]any{"automation": map[bool]string{false: "goes on", true: "is stopped"}[g.state.Book.Stopped != nil]})
+	automation := "goes on"
+	if g.state.Book.Stopped != nil {
+		automation = "is stopped"
+	}
+	return decision.Hash(map[string]any{"automation": automation})
 }
 
 // open opens the gate anew: each command has a nonce of its own. Without the policy's files nobody could decide.
@@ -174,12 +178,9 @@ func (g *guard) open(ctx workflow.Context) error {
 	if err != nil {
 		return fmt.Errorf("hashing what is shown: %w", err)
 	}
-	opened, err := authority.OpenGate(ctx, authority.OpenGateInput{Gate: wire.GateAutomation})
-	for pause := time.Minute; err != nil; pause = min(2*pause, 10*time.Minute) {
-		if stopped := workflow.Sleep(ctx, pause); stopped != nil {
-			return stopped
-		}
-		opened, err = authority.OpenGate(ctx, authority.OpenGateInput{Gate: wire.GateAutomation})
+	opened, err := authority.OpenGateAtLast(ctx, authority.OpenGateInput{Gate: wire.GateAutomation})
+	if err != nil {
+		return err
 	}
 	g.state.Cluster, g.state.Namespace = opened.Cluster, opened.Namespace
 	g.state.Gate = wire.Gate{

@@ -57,7 +57,7 @@ const carriedUnread = 512 << 10
 func (f *Frame) collect(ctx workflow.Context) {
 	size := 0
 	for _, d := range f.state.Unread {
-		size += weight(d.Signed)
+		size += d.Weight()
 	}
 	for {
 		var d wire.Decide
@@ -68,7 +68,7 @@ func (f *Frame) collect(ctx workflow.Context) {
 		if gate, _ := f.state.gate(e.Gate); refusal == nil && gate.Nonce != e.Nonce {
 			refusal = &decision.Verdict{ReasonCode: decision.CodeNonce, Envelope: e, ID: e.ID(), Reason: "the decision is for an earlier opening of the gate", At: workflow.Now(ctx)}
 		}
-		size += weight(d.Signed)
+		size += d.Weight()
 		switch {
 		case refusal != nil:
 			f.refuse(ctx, d, "signal", *refusal)

@@ -3,7 +3,6 @@ package run
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -113,7 +112,7 @@ func (f *Frame) decide(ctx workflow.Context, d wire.Decide, via string) (wire.De
 	judged, err := authority.Judge(ctx, authority.JudgeInput{Signed: d.Signed, Expectation: f.expectation(ctx, gate)})
 	if err != nil {
 		reason := fault.FromTemporal(err).Text
-		return f.refuse(ctx, d, via, decision.Verdict{ReasonCode: decision.CodeNoPolicy, Envelope: envelope, ID: envelope.ID(), Reason: reason, At: workflow.Now(ctx)}), nil
+		return f.refuse(ctx, d, via, wire.Unjudged(envelope, reason, workflow.Now(ctx))), nil
 	}
 	verdict := judged.Verdict
 	if verdict.Accepted {
@@ -214,35 +213,16 @@ func (f *Frame) keep(j wire.Judged) {
 		if f.state.Refused > keptRefusals {
 			return
 		}
-		if weight(j.Signed) > keptSize {
-			j.Signed, j.Verdict.Envelope = decision.Signed{}, decision.Envelope{} // No evidence, only weight.
-		}
-		if len(j.Verdict.Reason) > keptReason {
-			j.Verdict.Reason = strings.ToValidUTF8(j.Verdict.Reason[:keptReason], "") + "…"
-		}
 	}
-	f.state.Decisions = append(f.state.Decisions, j)
+	f.state.Decisions = append(f.state.Decisions, j.Bounded())
 }
-
-func weight(s decision.Signed) int { return len(s.Envelope) + len(s.Signature) }
-
-// The run waits for the policy's files to come back: without them nobody could decide. It looks after a minute, then after
-// ever longer pauses, so that a week without them fills no history.
-const (
-	openAgain   = time.Minute
-	openAtLeast = 10 * time.Minute
-)
 
 // open draws a gate's nonce and opens it. It gives up only when ctx is cancelled: a gate that never opened would leave
 // the run waiting for nobody.
 func (f *Frame) open(ctx workflow.Context, g wire.Gate) error {
-	opened, err := authority.OpenGate(ctx, authority.OpenGateInput{Gate: g.ID})
-	for pause := openAgain; err != nil; pause = min(2*pause, openAtLeast) {
-		workflow.GetLogger(ctx).Warn("opening a gate", "gate", g.ID, "error", err)
-		if stopped := workflow.Sleep(ctx, pause); stopped != nil {
-			return fmt.Errorf("opening gate %q: %w", g.ID, stopped)
-		}
-		opened, err = authority.OpenGate(ctx, authority.OpenGateInput{Gate: g.ID})
+	opened, err := authority.OpenGateAtLast(ctx, authority.OpenGateInput{Gate: g.ID})
+	if err != nil {
+		return err
 	}
 	g.Nonce, g.Opened, g.Hash = opened.Nonce, workflow.Now(ctx), f.hash()
 	f.state.Gates = append(f.state.Gates, g)

@@ -100,21 +100,13 @@ func (f *Frame) permit(ctx workflow.Context) error {
 func (f *Frame) consult(ctx workflow.Context, what string, yes func() bool) error {
 	machine := f.state.Terms.Machine(f.state.Requester)
 	f.state.Guard.Without, f.lastAsk = "", what
+	stop := func() bool { return f.state.Stop != nil }
 	for {
-		before := f.heard
-		err := f.askGuard(ctx, what)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		stop := func() bool { return f.state.Stop != nil }
-		if err == nil {
-			_, err = workflow.AwaitWithTimeout(ctx, guardAnswers, func() bool { return f.heard > before || stop() })
-			if err != nil {
-				return err
-			}
-		}
+		answered, err := f.inquire(ctx, what)
 		switch {
-		case f.heard > before:
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case answered():
 			f.show(ctx)
 			if !yes() && asksAgain(ctx) {
 				f.enter(ctx, wire.Waiting)
@@ -131,9 +123,7 @@ func (f *Frame) consult(ctx workflow.Context, what string, yes func() bool) erro
 			workflow.GetLogger(ctx).Warn(f.state.Guard.Without, "error", err)
 			return nil
 		}
-		f.state.Guard.Waits = withoutGuard
-		f.show(ctx)
-		if _, err := workflow.AwaitWithTimeout(ctx, askAgain, func() bool { return f.heard > before || stop() || f.full(ctx) }); err != nil {
+		if err := f.pause(ctx, answered); err != nil {
 			return err
 		}
 		if f.full(ctx) && !stop() {
@@ -148,18 +138,30 @@ func (f *Frame) vouched(ctx workflow.Context) bool {
 	if !f.state.Terms.Machine(f.state.Requester) {
 		return true
 	}
-	before := f.heard
-	answered := func() bool { return f.heard > before || f.state.Stop != nil }
-	if f.askGuard(ctx, wire.AskBegin) == nil {
-		_, _ = workflow.AwaitWithTimeout(ctx, guardAnswers, answered)
-	}
-	if answered() || ctx.Err() != nil {
+	answered, _ := f.inquire(ctx, wire.AskBegin)
+	if answered() || f.state.Stop != nil || ctx.Err() != nil {
 		return true
 	}
+	_ = f.pause(ctx, answered)
+	return answered() || f.state.Stop != nil
+}
+
+// inquire asks the guard and waits a while for its answer; answered tells whether there is one, also later.
+func (f *Frame) inquire(ctx workflow.Context, what string) (answered func() bool, err error) {
+	before := f.heard
+	answered = func() bool { return f.heard > before }
+	if err = f.askGuard(ctx, what); err == nil {
+		_, err = workflow.AwaitWithTimeout(ctx, guardAnswers, func() bool { return answered() || f.state.Stop != nil })
+	}
+	return answered, err
+}
+
+// pause waits until the guard is asked again, and shows what the run waits for.
+func (f *Frame) pause(ctx workflow.Context, answered func() bool) error {
 	f.state.Guard.Waits = withoutGuard
 	f.show(ctx)
-	_, _ = workflow.AwaitWithTimeout(ctx, askAgain, func() bool { return answered() || f.full(ctx) })
-	return answered()
+	_, err := workflow.AwaitWithTimeout(ctx, askAgain, func() bool { return answered() || f.state.Stop != nil || f.full(ctx) })
+	return err
 }
 
 // question is what the run asks the guard.

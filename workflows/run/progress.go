@@ -86,27 +86,24 @@ func (f *Frame) markdown() string {
 }
 
 func (f *Frame) progress(ctx workflow.Context) wire.Progress {
-	p := f.shownProgress(ctx)
-	if f.state.Terms != nil {
-		facts := f.state.Facts
-		p.Facts = &facts
-	}
-	if p.Phase == wire.Ended { // The guard tells it nothing any more.
-		p.Stopped, p.Waits = nil, ""
-	}
-	return p
-}
-
-func (f *Frame) shownProgress(ctx workflow.Context) wire.Progress {
-	return wire.Progress{
+	p := wire.Progress{
 		Run: f.in.Run, Kind: f.process.Kind(), Owner: f.process.Owner(),
 		WorkflowID: workflow.GetInfo(ctx).WorkflowExecution.ID,
 		Cluster:    f.state.Cluster, Namespace: f.state.Namespace, Requester: f.state.Requester,
 		Phase: f.state.Phase, Started: f.state.Started, Ended: f.state.Ended,
 		Outcome: f.state.Outcome, Reason: f.state.Reason, Planned: f.state.Planned, Preview: f.state.Preview,
 		Gates: f.state.Gates, Decisions: f.state.Decisions, Refused: max(f.state.Refused-keptRefusals, 0),
-		Stopped: f.state.Guard.Stopped, Waits: f.state.Guard.Waits, Policy: f.governed(), Notices: f.state.Notices, Ticket: f.state.Ticket, Record: f.state.Record, LeftBehind: f.state.Left, Steps: f.Steps(),
+		Policy: f.governed(), Notices: f.state.Notices,
+		Ticket: f.state.Ticket, Record: f.state.Record, LeftBehind: f.state.Left, Steps: f.Steps(),
 	}
+	if f.state.Terms != nil {
+		facts := f.state.Facts
+		p.Facts = &facts
+	}
+	if p.Phase != wire.Ended { // The guard tells one that has ended nothing any more.
+		p.Stopped, p.Waits = f.state.Guard.Stopped, f.state.Guard.Waits
+	}
+	return p
 }
 
 // targetName is the owner without its kind: "web-01" of "server/web-01".

@@ -60,13 +60,9 @@ type stop struct {
 	Reason  string       `json:"reason,omitempty"`
 }
 
-// What is kept of refused decisions. A good envelope with its signature has about 1 KiB; the whole state must fit into
-// what Temporal takes as one input.
-const (
-	keptRefusals = 50      // So many are kept whole; more are counted.
-	keptSize     = 4 << 10 // Of a larger one, in bytes, only the verdict.
-	keptReason   = 1 << 10
-)
+// keptRefusals are how many refused decisions are kept, each bounded; more are counted. The whole state must fit into what
+// Temporal takes as one input.
+const keptRefusals = 50
 
 func (s *state) step(id string) *stepState {
 	for _, st := range s.Steps {
