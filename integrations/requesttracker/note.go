@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 
 	"fermata/activities/fault"
 	"fermata/activities/operation"
+	"fermata/activities/ticketing"
 )
 
 const (
@@ -22,12 +22,6 @@ const (
 	historyPages = 1000
 )
 
-var noteForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}$`)
-
-// mark is the line that tells a note by its id. It is the subject of the message, which the history shows, and its last
-// line, which people see.
-func mark(noteID string) string { return "[fermata note " + noteID + "]" }
-
 // EnsureNote adds a note, as ticketing.Desk says. RT has no fence here: after a lost answer the history tells, but two
 // attempts at the same moment can both add it. Faults: Invalid for ids that are none, NotFound for the ticket.
 func (d *Driver) EnsureNote(ctx context.Context, _ operation.Op, ticketID, noteID, content string) error {
@@ -35,22 +29,24 @@ func (d *Driver) EnsureNote(ctx context.Context, _ operation.Op, ticketID, noteI
 	if err != nil {
 		return fmt.Errorf("adding a note: %w", err)
 	}
-	if !noteForm.MatchString(noteID) {
-		return fault.New(fault.Invalid, "adding a note: id %q: expected up to 128 letters, digits and . _ : / @ + -", noteID)
+	if err := ticketing.CheckNoteID(noteID); err != nil {
+		return err
 	}
-	there, err := d.hasNote(ctx, id, mark(noteID))
+	// The mark is the subject of the message, which the history shows, and its last line, which people see.
+	mark := ticketing.NoteMark(noteID)
+	there, err := d.hasNote(ctx, id, mark)
 	if err != nil || there {
 		return err
 	}
 	var messages []string
 	_, err = d.client.call(ctx, request{
 		method: http.MethodPost, path: []string{"ticket", ticketID, d.config.Notes}, doing: "adding a note to ticket " + ticketID,
-		body: map[string]string{"Subject": mark(noteID), "Content": text(content) + "\n\n" + mark(noteID), "ContentType": "text/plain"},
+		body: map[string]string{"Subject": mark, "Content": text(content) + "\n\n" + mark, "ContentType": "text/plain"},
 	}, &messages)
 	if err != nil {
 		return err
 	}
-	return d.seeNote(ctx, id, mark(noteID))
+	return d.seeNote(ctx, id, mark)
 }
 
 // seeNote reads the note back. A user that cannot see its own comments would add them again after every lost answer.

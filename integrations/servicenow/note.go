@@ -5,17 +5,12 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 
 	"fermata/activities/fault"
 	"fermata/activities/operation"
+	"fermata/activities/ticketing"
 )
-
-var noteForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}$`)
-
-// mark is the line that tells a note by its id; it is the last one.
-func mark(noteID string) string { return "[fermata note " + noteID + "]" }
 
 // EnsureNote adds a work note, as ticketing.Desk says. There is no fence here: after a lost answer the journal tells,
 // but two attempts at the same moment can both add it. Faults: Invalid for ids that are none, NotFound for the ticket.
@@ -23,8 +18,8 @@ func (d *Driver) EnsureNote(ctx context.Context, _ operation.Op, ticketID, noteI
 	if err := checkNumber(ticketID); err != nil {
 		return fmt.Errorf("adding a note: %w", err)
 	}
-	if !noteForm.MatchString(noteID) {
-		return fault.New(fault.Invalid, "adding a note: id %q: expected up to 128 letters, digits and . _ : / @ + -", noteID)
+	if err := ticketing.CheckNoteID(noteID); err != nil {
+		return err
 	}
 	r, err := d.numbered(ctx, ticketID)
 	if err != nil {
@@ -39,7 +34,7 @@ func (d *Driver) note(ctx context.Context, r record, noteID, content string) err
 		return err
 	}
 	doing := "adding a note to ticket " + r.Number.value
-	if err := d.update(ctx, r.SysID.value, map[string]string{"work_notes": text(content) + "\n\n" + mark(noteID)}, doing); err != nil {
+	if err := d.update(ctx, r.SysID.value, map[string]string{"work_notes": text(content) + "\n\n" + ticketing.NoteMark(noteID)}, doing); err != nil {
 		return err
 	}
 	there, err = d.hasNote(ctx, r, noteID)
@@ -62,12 +57,12 @@ func (d *Driver) hasNote(ctx context.Context, r record, noteID string) (bool, er
 	err := d.client.call(ctx, request{
 		method: http.MethodGet, path: []string{"now", "table", journal}, doing: "reading the notes of ticket " + r.Number.value,
 		query: url.Values{
-			"sysparm_query":  {"element_id=" + r.SysID.value + "^element=work_notes^valueLIKE" + mark(noteID)},
+			"sysparm_query":  {"element_id=" + r.SysID.value + "^element=work_notes^valueLIKE" + ticketing.NoteMark(noteID)},
 			"sysparm_fields": {"element,element_id,value"}, "sysparm_limit": {page},
 		},
 	}, &entries)
 	for _, entry := range entries {
-		if entry.Element == "work_notes" && entry.Record == r.SysID.value && strings.HasSuffix(strings.TrimSpace(entry.Value), mark(noteID)) {
+		if entry.Element == "work_notes" && entry.Record == r.SysID.value && strings.HasSuffix(strings.TrimSpace(entry.Value), ticketing.NoteMark(noteID)) {
 			return true, nil
 		}
 	}
