@@ -9,6 +9,7 @@ import (
 
 	"fermata/sandbox/certificates"
 	"fermata/sandbox/estate"
+	"fermata/sandbox/keep"
 )
 
 // installation is the description that fermata and fermata-worker read. Ports may change from start to start, so it is
@@ -130,5 +131,5 @@ func (s *Sandbox) description(name string, certificate certificates.Pair) (strin
 	if err != nil {
 		return "", fmt.Errorf("describing the installation: %w", err)
 	}
-	return path, replace(path, b.Bytes())
+	return path, keep.Replace(path, b.Bytes())
 }

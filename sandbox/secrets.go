@@ -17,6 +17,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"fermata/encryption"
+	"fermata/sandbox/keep"
 )
 
 // Names of the people that a sandbox invents.
@@ -99,7 +100,7 @@ func (s *secretFiles) invent(folder string) error {
 	if _, err := os.Stat(path); err == nil {
 		return nil // Somebody may have added people of their own.
 	}
-	return replace(path, []byte(lines.String()))
+	return keep.Replace(path, []byte(lines.String()))
 }
 
 // generated reads a secret, or makes it if it is not there.
@@ -115,7 +116,7 @@ func generated(path string, generate func() (string, error)) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("generating %s: %w", filepath.Base(path), err)
 	}
-	return text, replace(path, []byte(text))
+	return text, keep.Replace(path, []byte(text))
 }
 
 func randomText() (string, error) {
@@ -164,19 +165,7 @@ func keyPair(path string) (string, error) {
 		return "", fmt.Errorf("reading %s: %w", path, err)
 	}
 	public := strings.TrimSpace(string(ssh.MarshalAuthorizedKey(signer.PublicKey())))
-	return public, replace(path+".pub", []byte(public+"\n"))
-}
-
-// replace writes a file whole or not at all.
-func replace(path string, data []byte) error {
-	temporary := path + ".new"
-	if err := os.WriteFile(temporary, data, 0o600); err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
-	}
-	if err := os.Rename(temporary, path); err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
-	}
-	return nil
+	return public, keep.Replace(path+".pub", []byte(public+"\n"))
 }
 
 // lock keeps a second sandbox out of the folder.

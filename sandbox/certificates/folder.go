@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"fermata/sandbox/keep"
 )
 
 // How long certificates count, and how much of that must be left when a sandbox starts.
@@ -72,7 +74,7 @@ func prepare(path, namespace string, now time.Time) (files Files, err error) {
 		return files, err
 	}
 	files.Roles = f.file("roles.yaml")
-	return files, replace(files.Roles, roles(namespace))
+	return files, keep.Replace(files.Roles, roles(namespace))
 }
 
 // LoadAuthority returns the authority of the frontend and its clients, for those who need another certificate: tests.
@@ -177,20 +179,8 @@ func (f folder) write(name string, certificate, key []byte) error {
 	if err := os.Remove(f.file(name + ".pem")); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("replacing a certificate: %w", err)
 	}
-	if err := replace(f.file(name+".key"), key); err != nil {
+	if err := keep.Replace(f.file(name+".key"), key); err != nil {
 		return err
 	}
-	return replace(f.file(name+".pem"), certificate)
-}
-
-// replace writes a file whole or not at all.
-func replace(path string, data []byte) error {
-	temporary := path + ".new"
-	if err := os.WriteFile(temporary, data, 0o600); err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
-	}
-	if err := os.Rename(temporary, path); err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
-	}
-	return nil
+	return keep.Replace(f.file(name+".pem"), certificate)
 }

@@ -6,21 +6,19 @@
 package hooks
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"fermata/sandbox/estate/certificate"
 	"fermata/sandbox/estate/faults"
+	"fermata/sandbox/estate/web"
+	"fermata/sandbox/keep"
 )
 
 // Path is where the receiver takes notices; elsewhere there is nothing.
@@ -44,11 +42,9 @@ type Options struct {
 
 // Server is a running receiver.
 type Server struct {
-	options  Options
-	keys     [][]byte
-	listener net.Listener
-	http     *http.Server
-	done     chan struct{}
+	options Options
+	keys    [][]byte
+	web     *web.Server
 
 	mu       sync.Mutex
 	received []Notice
@@ -67,31 +63,21 @@ type Notice struct {
 
 // Start serves until Close.
 func Start(options Options) (*Server, error) {
-	s := &Server{options: options, done: make(chan struct{})}
+	s := &Server{options: options}
 	if err := s.prepare(); err != nil {
 		return nil, fmt.Errorf("starting the receiver of webhooks: %w", err)
 	}
-	address := options.Listen
-	if address == "" {
-		address = "127.0.0.1:0"
+	var security *tls.Config
+	var err error
+	if !options.Plain {
+		if security, err = certificate.Of(options.Folder, "receiver of webhooks"); err != nil {
+			return nil, err
+		}
 	}
-	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", address)
-	if err != nil {
+	if s.web, err = web.Listen(options.Listen, security); err != nil {
 		return nil, fmt.Errorf("starting the receiver of webhooks: %w", err)
 	}
-	s.listener = listener
-	if !options.Plain {
-		security, err := certificate.Of(options.Folder, "receiver of webhooks")
-		if err != nil {
-			return nil, errors.Join(err, listener.Close())
-		}
-		listener = tls.NewListener(listener, security)
-	}
-	s.http = &http.Server{Handler: s.routes(), ReadHeaderTimeout: 10 * time.Second}
-	go func() {
-		defer close(s.done)
-		_ = s.http.Serve(listener)
-	}()
+	s.web.Serve(s.routes())
 	return s, nil
 }
 
@@ -134,13 +120,7 @@ func number(file string) (n int) {
 }
 
 // URL is where notices go.
-func (s *Server) URL() string {
-	scheme := "https"
-	if s.options.Plain {
-		scheme = "http"
-	}
-	return scheme + "://" + s.listener.Addr().String() + Path
-}
+func (s *Server) URL() string { return s.web.URL() + Path }
 
 // CAFile is the certificate that clients trust.
 func (s *Server) CAFile() string { return certificate.File(s.options.Folder) }
@@ -149,11 +129,7 @@ func (s *Server) CAFile() string { return certificate.File(s.options.Folder) }
 func (s *Server) Folder() string { return filepath.Join(s.options.Folder, "received") }
 
 // Close ends the server. Whoever is being served is cut off; what was taken is on the disk.
-func (s *Server) Close() error {
-	err := s.http.Close()
-	<-s.done
-	return err
-}
+func (s *Server) Close() error { return s.web.Close() }
 
 // ThrottleNext answers the next n requests with 429.
 func (s *Server) ThrottleNext(n int) { s.mu.Lock(); defer s.mu.Unlock(); s.throttle = n }
@@ -181,10 +157,7 @@ func (s *Server) keep(id string, body []byte) error {
 		next = number(s.received[n-1].File) + 1
 	}
 	path := filepath.Join(s.Folder(), fmt.Sprintf("%04d-%s.json", next, id))
-	if err := os.WriteFile(path+".new", body, 0o600); err != nil {
-		return err
-	}
-	if err := os.Rename(path+".new", path); err != nil {
+	if err := keep.Replace(path, body); err != nil {
 		return err
 	}
 	s.received = append(s.received, Notice{ID: id, File: path, Body: body, Times: 1})

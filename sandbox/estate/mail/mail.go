@@ -25,6 +25,7 @@ import (
 
 	"fermata/sandbox/estate/certificate"
 	"fermata/sandbox/estate/faults"
+	"fermata/sandbox/keep"
 )
 
 // Options describe a mail server.
@@ -186,10 +187,7 @@ func (s *Server) deliver(address string, text []byte) error {
 		}
 	}
 	path := filepath.Join(s.box(address), fmt.Sprintf("%04d.eml", next))
-	if err := os.WriteFile(path+".new", text, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(path+".new", path)
+	return keep.Replace(path, text)
 }
 
 // Messages returns what is in a mailbox, oldest first.

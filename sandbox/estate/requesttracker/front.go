@@ -1,7 +1,6 @@
 package requesttracker
 
 import (
-	"bytes"
 	"crypto/subtle"
 	"encoding/json"
 	"net/http"
@@ -23,42 +22,21 @@ func (s *Server) throttled() bool {
 	return true
 }
 
-// trouble applies the faults: refusals before a request acts, lost answers after it acted.
-func (s *Server) trouble(next http.Handler) http.Handler {
+// throttling answers what is throttled, before it acts.
+func (s *Server) throttling(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.options.Faults.Refuse(r.Context()) {
-			fail(w, http.StatusServiceUnavailable, "Service Unavailable")
-			return
-		}
 		if s.throttled() {
 			w.Header().Set("Retry-After", "7")
 			fail(w, http.StatusTooManyRequests, "Too Many Requests")
 			return
 		}
-		if r.Method == http.MethodGet || r.Method == http.MethodHead {
-			next.ServeHTTP(w, r)
-			return
-		}
-		held := &heldAnswer{header: w.Header(), status: http.StatusOK}
-		next.ServeHTTP(held, r)
-		if held.status < 300 && s.options.Faults.Lose() {
-			panic(http.ErrAbortHandler) // The connection is closed without an answer.
-		}
-		w.WriteHeader(held.status)
-		_, _ = w.Write(held.body.Bytes())
+		next.ServeHTTP(w, r)
 	})
 }
 
-// heldAnswer keeps an answer until it is known whether it is sent.
-type heldAnswer struct {
-	header http.Header
-	status int
-	body   bytes.Buffer
+func unavailable(w http.ResponseWriter, _ *http.Request) {
+	fail(w, http.StatusServiceUnavailable, "Service Unavailable")
 }
-
-func (h *heldAnswer) Header() http.Header         { return h.header }
-func (h *heldAnswer) WriteHeader(status int)      { h.status = status }
-func (h *heldAnswer) Write(b []byte) (int, error) { return h.body.Write(b) }
 
 func (s *Server) routes() http.Handler {
 	rest := http.NewServeMux()

@@ -7,16 +7,13 @@
 package requesttracker
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"sync"
-	"time"
 
 	"fermata/sandbox/estate/faults"
+	"fermata/sandbox/estate/web"
 )
 
 // Options describe a Request Tracker.
@@ -61,10 +58,8 @@ type Field struct {
 
 // Server is a running Request Tracker.
 type Server struct {
-	options  Options
-	listener net.Listener
-	http     *http.Server
-	done     chan struct{}
+	options Options
+	web     *web.Server
 
 	mu       sync.Mutex
 	state    state
@@ -76,27 +71,15 @@ func Start(options Options) (*Server, error) {
 	if err := options.check(); err != nil {
 		return nil, fmt.Errorf("starting Request Tracker: %w", err)
 	}
-	s := &Server{options: options, done: make(chan struct{})}
+	s := &Server{options: options}
 	if err := s.load(); err != nil {
 		return nil, fmt.Errorf("starting Request Tracker: %w", err)
 	}
-	address := options.Listen
-	if address == "" {
-		address = "127.0.0.1:0"
-	}
-	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", address)
-	if err != nil {
+	var err error
+	if s.web, err = web.Listen(options.Listen, options.TLS); err != nil {
 		return nil, fmt.Errorf("starting Request Tracker: %w", err)
 	}
-	s.listener = listener
-	if options.TLS != nil {
-		listener = tls.NewListener(listener, options.TLS)
-	}
-	s.http = &http.Server{Handler: s.trouble(s.routes()), ReadHeaderTimeout: 10 * time.Second}
-	go func() {
-		defer close(s.done)
-		_ = s.http.Serve(listener)
-	}()
+	s.web.Serve(options.Faults.Handler(s.throttling(s.routes()), unavailable, faults.Reads))
 	return s, nil
 }
 
@@ -116,20 +99,10 @@ func (o Options) check() error {
 }
 
 // URL returns the address of the web interface, which is also the one that integrations are given.
-func (s *Server) URL() string {
-	scheme := "http"
-	if s.options.TLS != nil {
-		scheme = "https"
-	}
-	return scheme + "://" + s.listener.Addr().String()
-}
+func (s *Server) URL() string { return s.web.URL() }
 
 // Close ends the server. What is being answered is cut off, as by a crash; the state is on the disk.
-func (s *Server) Close() error {
-	err := s.http.Close()
-	<-s.done
-	return err
-}
+func (s *Server) Close() error { return s.web.Close() }
 
 func (u User) may(right string) bool {
 	if u.Rights == nil {

@@ -2,12 +2,11 @@ package requesttracker
 
 import (
 	"encoding/json"
-	"errors"
-	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
+
+	"fermata/sandbox/keep"
 )
 
 const stateFile = "tickets.json"
@@ -56,35 +55,17 @@ func (t Transaction) right() string {
 	return ""
 }
 
+func (s *Server) file() string { return filepath.Join(s.options.Folder, stateFile) }
+
 func (s *Server) load() error {
 	if err := os.MkdirAll(s.options.Folder, 0o700); err != nil {
 		return err
 	}
-	text, err := os.ReadFile(filepath.Join(s.options.Folder, stateFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal(text, &s.state); err != nil {
-		return fmt.Errorf("reading %s: %w: remove it to begin anew", filepath.Join(s.options.Folder, stateFile), err)
-	}
-	return nil
+	return keep.Load(s.file(), &s.state)
 }
 
-// save writes the state before a change is answered. The rename keeps either the old or the new file through a SIGKILL.
-func (s *Server) save() error {
-	text, err := json.MarshalIndent(s.state, "", " ")
-	if err != nil {
-		return err
-	}
-	path := filepath.Join(s.options.Folder, stateFile)
-	if err := os.WriteFile(path+".tmp", text, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(path+".tmp", path)
-}
+// save writes the state before a change is answered.
+func (s *Server) save() error { return keep.Save(s.file(), s.state) }
 
 func (s *Server) ticket(id int) *Ticket {
 	if id < 1 || id > len(s.state.Tickets) {

@@ -1,7 +1,6 @@
 package servicenow
 
 import (
-	"bytes"
 	"crypto/subtle"
 	"encoding/json"
 	"fmt"
@@ -9,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"fermata/sandbox/estate/faults"
 )
 
 // ThrottleNext answers the next n requests with 429, as a rate limit rule does.
@@ -27,13 +28,9 @@ func (s *Server) throttled() bool {
 	return true
 }
 
-// trouble applies the faults: refusals before a request acts, lost answers after it acted.
-func (s *Server) trouble(next http.Handler) http.Handler {
+// throttling answers what is throttled, before it acts.
+func (s *Server) throttling(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.options.Faults.Refuse(r.Context()) {
-			fail(w, http.StatusServiceUnavailable, "Service Unavailable", "")
-			return
-		}
 		if s.throttled() {
 			w.Header().Set("Retry-After", "7")
 			w.Header().Set("X-RateLimit-Limit", "1")
@@ -41,30 +38,16 @@ func (s *Server) trouble(next http.Handler) http.Handler {
 			fail(w, http.StatusTooManyRequests, "Rate limit exceeded", "")
 			return
 		}
-		if r.Method == http.MethodGet || r.Method == http.MethodHead || r.URL.Path == tokenPath {
-			next.ServeHTTP(w, r)
-			return
-		}
-		held := &heldAnswer{header: w.Header(), status: http.StatusOK}
-		next.ServeHTTP(held, r)
-		if held.status < 300 && s.options.Faults.Lose() {
-			panic(http.ErrAbortHandler) // The connection is closed without an answer.
-		}
-		w.WriteHeader(held.status)
-		_, _ = w.Write(held.body.Bytes())
+		next.ServeHTTP(w, r)
 	})
 }
 
-// heldAnswer keeps an answer until it is known whether it is sent.
-type heldAnswer struct {
-	header http.Header
-	status int
-	body   bytes.Buffer
+func unavailable(w http.ResponseWriter, _ *http.Request) {
+	fail(w, http.StatusServiceUnavailable, "Service Unavailable", "")
 }
 
-func (h *heldAnswer) Header() http.Header         { return h.header }
-func (h *heldAnswer) WriteHeader(status int)      { h.status = status }
-func (h *heldAnswer) Write(b []byte) (int, error) { return h.body.Write(b) }
+// reads: an access token is no change of the instance.
+func reads(r *http.Request) bool { return faults.Reads(r) || r.URL.Path == tokenPath }
 
 const tokenPath = "/oauth_token.do"
 

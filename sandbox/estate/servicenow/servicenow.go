@@ -10,17 +10,14 @@
 package servicenow
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"slices"
 	"sync"
-	"time"
 
 	"fermata/sandbox/estate/faults"
+	"fermata/sandbox/estate/web"
 )
 
 // Options describe an instance.
@@ -74,10 +71,8 @@ type Item struct{ ID, Class, Name string }
 
 // Server is a running instance.
 type Server struct {
-	options  Options
-	listener net.Listener
-	http     *http.Server
-	done     chan struct{}
+	options Options
+	web     *web.Server
 
 	mu       sync.Mutex
 	state    state
@@ -90,27 +85,15 @@ func Start(options Options) (*Server, error) {
 	if err := options.check(); err != nil {
 		return nil, fmt.Errorf("starting ServiceNow: %w", err)
 	}
-	s := &Server{options: options, done: make(chan struct{}), tokens: map[string]string{}}
+	s := &Server{options: options, tokens: map[string]string{}}
 	if err := s.load(); err != nil {
 		return nil, fmt.Errorf("starting ServiceNow: %w", err)
 	}
-	address := options.Listen
-	if address == "" {
-		address = "127.0.0.1:0"
-	}
-	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", address)
-	if err != nil {
+	var err error
+	if s.web, err = web.Listen(options.Listen, options.TLS); err != nil {
 		return nil, fmt.Errorf("starting ServiceNow: %w", err)
 	}
-	s.listener = listener
-	if options.TLS != nil {
-		listener = tls.NewListener(listener, options.TLS)
-	}
-	s.http = &http.Server{Handler: s.trouble(s.routes()), ReadHeaderTimeout: 10 * time.Second}
-	go func() {
-		defer close(s.done)
-		_ = s.http.Serve(listener)
-	}()
+	s.web.Serve(options.Faults.Handler(s.throttling(s.routes()), unavailable, reads))
 	return s, nil
 }
 
@@ -135,20 +118,10 @@ func (o Options) check() error {
 }
 
 // URL returns the address of the instance.
-func (s *Server) URL() string {
-	scheme := "http"
-	if s.options.TLS != nil {
-		scheme = "https"
-	}
-	return scheme + "://" + s.listener.Addr().String()
-}
+func (s *Server) URL() string { return s.web.URL() }
 
 // Close ends the server. What is being answered is cut off, as by a crash; the state is on the disk.
-func (s *Server) Close() error {
-	err := s.http.Close()
-	<-s.done
-	return err
-}
+func (s *Server) Close() error { return s.web.Close() }
 
 // mayWrite says whether the user has a role that may create and update.
 func (u User) mayWrite() bool {

@@ -3,16 +3,15 @@ package servicenow
 import (
 	"crypto/rand"
 	"encoding/hex"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"fermata/sandbox/keep"
 )
 
 const stateFile = "records.json"
@@ -107,36 +106,18 @@ func (s *Server) record(table, field, value string) *Record {
 	return s.state.Records[i]
 }
 
+func (s *Server) file() string { return filepath.Join(s.options.Folder, stateFile) }
+
 func (s *Server) load() error {
 	s.state.Counts = map[string]int{}
 	if err := os.MkdirAll(s.options.Folder, 0o700); err != nil {
 		return err
 	}
-	text, err := os.ReadFile(filepath.Join(s.options.Folder, stateFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal(text, &s.state); err != nil {
-		return fmt.Errorf("reading %s: %w: remove it to begin anew", filepath.Join(s.options.Folder, stateFile), err)
-	}
-	return nil
+	return keep.Load(s.file(), &s.state)
 }
 
-// save writes the state before a change is answered. The rename keeps either the old or the new file through a SIGKILL.
-func (s *Server) save() error {
-	text, err := json.MarshalIndent(s.state, "", " ")
-	if err != nil {
-		return err
-	}
-	path := filepath.Join(s.options.Folder, stateFile)
-	if err := os.WriteFile(path+".tmp", text, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(path+".tmp", path)
-}
+// save writes the state before a change is answered.
+func (s *Server) save() error { return keep.Save(s.file(), s.state) }
 
 // Ticket is a record as the instance itself has it.
 type Ticket struct {

@@ -19,6 +19,8 @@ import (
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/mo"
 	"github.com/vmware/govmomi/vim25/types"
+
+	"fermata/sandbox/keep"
 )
 
 // record is a machine as the state file has it. Inventory ids are not in it: they change with a restart.
@@ -82,11 +84,7 @@ func (s *store) save(records []record) error {
 	if err != nil {
 		return err
 	}
-	temporary := s.file() + ".new"
-	if err := os.WriteFile(temporary, append(text, '\n'), 0o600); err != nil {
-		return err
-	}
-	return os.Rename(temporary, s.file())
+	return keep.Replace(s.file(), append(text, '\n'))
 }
 
 // rememberHome notes the simulator's datastore folder, which a killed process leaves behind; sweep removes it.
