@@ -128,17 +128,27 @@ func (c Config) proxy(jump bool) (func(*http.Request) (*url.URL, error), error) 
 	return http.ProxyURL(u), nil
 }
 
+// Roots reads the certificates that a server's must come from; nil, for those of the machine, where no file is named.
+func Roots(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil //nolint:nilnil // Nil is what crypto/tls calls the machine's own.
+	}
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("ca: %w", err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("ca: %s holds no certificate in PEM form", file)
+	}
+	return roots, nil
+}
+
 func (c Config) tls() (*tls.Config, error) {
 	security := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.ServerName}
-	if c.CA != "" {
-		pem, err := os.ReadFile(c.CA)
-		if err != nil {
-			return nil, fmt.Errorf("ca: %w", err)
-		}
-		security.RootCAs = x509.NewCertPool()
-		if !security.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("ca: %s holds no certificate in PEM form", c.CA)
-		}
+	var err error
+	if security.RootCAs, err = Roots(c.CA); err != nil {
+		return nil, err
 	}
 	if c.Pin == "" {
 		return security, nil

@@ -2,17 +2,16 @@ package smtp
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
 	"fermata/activities/secret"
+	"fermata/integrations/httpx"
 )
 
 // Config is the vendor's part of the configuration of a mail server.
@@ -86,17 +85,6 @@ func (c Config) check() (host string, err error) {
 func loopback(host string) bool { return host == "localhost" || host == "127.0.0.1" || host == "::1" }
 
 func (c Config) security(host string) (*tls.Config, error) {
-	security := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: host}
-	if c.CA == "" {
-		return security, nil
-	}
-	pem, err := os.ReadFile(c.CA)
-	if err != nil {
-		return nil, fmt.Errorf("ca: %w", err)
-	}
-	security.RootCAs = x509.NewCertPool()
-	if !security.RootCAs.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("ca: %s holds no certificate in PEM form", c.CA)
-	}
-	return security, nil
+	roots, err := httpx.Roots(c.CA)
+	return &tls.Config{MinVersion: tls.VersionTLS12, ServerName: host, RootCAs: roots}, err
 }
