@@ -85,6 +85,11 @@ lint: tools ## formatting, linters, determinism of workflows
 fmt: tools ## format all Go files
 	bin/tools/gofumpt -w $$(git ls-files '*.go')
 
+.PHONY: reference
+reference: ## write docs/reference anew from what is read of specs, policies and installations
+	$(GO) test -count=1 -ldflags '$(LDFLAGS)' -run 'Reference' ./spec ./config -update > /dev/null
+	$(GO) test -count=1 -ldflags '$(LDFLAGS)' -run 'Reference' ./spec ./config
+
 .PHONY: fuzz
 fuzz: ## fuzz every parser for 20 seconds each
 	@for p in $$($(GO) list ./...); do d=$${p#fermata/}; for f in $$(grep -ho '^func Fuzz[A-Za-z0-9]*' $$d/*_test.go 2>/dev/null | sed 's/func //'); do \

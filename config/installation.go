@@ -18,25 +18,37 @@ import (
 // Kind is the kind of the document that describes an installation.
 const Kind = "Installation"
 
+// form is the document around an Installation.
+type form struct {
+	APIVersion string       `yaml:"apiVersion"` // Version of the document's form: fermata/v1.
+	Kind       string       `yaml:"kind"`       // What the document describes: Installation.
+	Metadata   metadata     `yaml:"metadata"`   // Names the installation.
+	Spec       Installation `yaml:"spec"`       // What the installation is.
+}
+
+type metadata struct {
+	Name string `yaml:"name"` // What signed decisions are bound to.
+}
+
 // Installation is one installation of Fermata: its workers and the people at its command line share a description.
 type Installation struct {
-	Name       string     `yaml:"-"` // metadata.name: the cluster that signed envelopes are bound to.
-	Temporal   Temporal   `yaml:"temporal"`
-	Encryption Encryption `yaml:"encryption"`
-	Decisions  Decisions  `yaml:"decisions"`
-	Secrets    Secrets    `yaml:"secrets"`
-	Records    Records    `yaml:"records"`
-	Systems    []System   `yaml:"systems,omitempty"`
+	Name       string     `yaml:"-"`                 // metadata.name: the cluster that signed envelopes are bound to.
+	Temporal   Temporal   `yaml:"temporal"`          // How the Temporal frontend is reached: address or profile.
+	Encryption Encryption `yaml:"encryption"`        // The keys that payloads and failures are sealed with.
+	Decisions  Decisions  `yaml:"decisions"`         // Whose signed commands count, and for what.
+	Secrets    Secrets    `yaml:"secrets"`           // The providers that references name; at least one.
+	Records    Records    `yaml:"records"`           // Where the records of runs go.
+	Systems    []System   `yaml:"systems,omitempty"` // What workers reach.
 }
 
 // Temporal says how the Temporal frontend is reached: by a profile of Temporal's own TOML file, by an address, or by a
 // profile whose address is replaced.
 type Temporal struct {
-	Profile    string `yaml:"profile,omitempty"`
+	Profile    string `yaml:"profile,omitempty"`    // Name of a profile in Temporal's own TOML file; this or address.
 	ConfigFile string `yaml:"configFile,omitempty"` // The TOML file; empty: where Temporal's tools look for it.
 	Address    string `yaml:"address,omitempty"`    // host:port.
-	Namespace  string `yaml:"namespace,omitempty"`
-	TLS        TLS    `yaml:"tls,omitempty"`
+	Namespace  string `yaml:"namespace,omitempty"`  // Temporal's namespace; that of the profile, else default.
+	TLS        TLS    `yaml:"tls,omitempty"`        // Files of a mutual TLS connection.
 }
 
 // TLS are the files of a mutual TLS connection, PEM.
@@ -50,13 +62,13 @@ type TLS struct {
 // Encryption names the keys that payloads and failures are sealed with.
 type Encryption struct {
 	Active string `yaml:"active"` // ID of the key that seals. All keys open.
-	Keys   []Key  `yaml:"keys"`
+	Keys   []Key  `yaml:"keys"`   // At least one.
 }
 
 // Key is one key, by reference.
 type Key struct {
-	ID     string     `yaml:"id"`
-	Secret secret.Ref `yaml:"secret"`
+	ID     string     `yaml:"id"`     // Name of the key, which stands beside what it sealed.
+	Secret secret.Ref `yaml:"secret"` // Reference to the key: secret://file/payload-key.
 }
 
 // Decisions says whose signed commands count.
@@ -73,16 +85,16 @@ type Decisions struct {
 // Secrets are the providers that references name: secret://file/…, secret://env/…, secret://age/…, secret://vault/…,
 // secret://exec/….
 type Secrets struct {
-	File  *SecretFolder `yaml:"file,omitempty"`
-	Env   *SecretEnv    `yaml:"env,omitempty"`
-	Age   *SecretAge    `yaml:"age,omitempty"`
-	Vault *SecretVault  `yaml:"vault,omitempty"`
-	Exec  *SecretExec   `yaml:"exec,omitempty"`
+	File  *SecretFolder `yaml:"file,omitempty"`  // secret://file/NAME.
+	Env   *SecretEnv    `yaml:"env,omitempty"`   // secret://env/NAME.
+	Age   *SecretAge    `yaml:"age,omitempty"`   // secret://age/NAME.
+	Vault *SecretVault  `yaml:"vault,omitempty"` // secret://vault/MOUNT/PATH#FIELD.
+	Exec  *SecretExec   `yaml:"exec,omitempty"`  // secret://exec/NAME.
 }
 
 // SecretFolder is a folder with a file for each secret.
 type SecretFolder struct {
-	Folder string `yaml:"folder"`
+	Folder string `yaml:"folder"` // Its files are readable by their owner only: 0600.
 }
 
 // SecretEnv is the worker's environment.
@@ -92,7 +104,7 @@ type SecretEnv struct {
 
 // SecretAge is a file of secrets, encrypted with age.
 type SecretAge struct {
-	File     string `yaml:"file"`
+	File     string `yaml:"file"`     // The encrypted file.
 	Identity string `yaml:"identity"` // File with the identity that opens it.
 }
 
@@ -102,18 +114,18 @@ type SecretVault struct {
 	CA        string        `yaml:"ca,omitempty"`        // PEM file with the authorities to trust instead of the machine's.
 	Namespace string        `yaml:"namespace,omitempty"` // Empty: the root namespace.
 	Timeout   spec.Duration `yaml:"timeout,omitempty"`   // Of a request; 30s if absent.
-	Auth      VaultAuth     `yaml:"auth"`
+	Auth      VaultAuth     `yaml:"auth"`                // How a worker logs in.
 }
 
 // VaultAuth is how a worker logs in: exactly one way.
 type VaultAuth struct {
-	AppRole   *VaultAppRole `yaml:"approle,omitempty"`
+	AppRole   *VaultAppRole `yaml:"approle,omitempty"`   // A role of the AppRole method.
 	TokenFile string        `yaml:"tokenFile,omitempty"` // File with a token that something else keeps alive, mode 0600.
 }
 
 // VaultAppRole is a role of Vault's AppRole method.
 type VaultAppRole struct {
-	RoleID       string `yaml:"roleId"`
+	RoleID       string `yaml:"roleId"`          // Of the role.
 	SecretIDFile string `yaml:"secretIdFile"`    // File with the secret id, mode 0600.
 	Mount        string `yaml:"mount,omitempty"` // Where the method is mounted; approle if absent.
 }
@@ -127,7 +139,7 @@ type SecretExec struct {
 
 // Records says where records of runs go.
 type Records struct {
-	Folder string `yaml:"folder"`
+	Folder string `yaml:"folder"` // A folder that all workers which serve records share.
 }
 
 // System is one system that workers reach: a vCenter, a load balancer, the guests.

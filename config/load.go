@@ -32,16 +32,6 @@ func Load(path string) (*Installation, error) {
 	return parse(path, data)
 }
 
-// form is the document around an Installation.
-type form struct {
-	APIVersion string `yaml:"apiVersion"`
-	Kind       string `yaml:"kind"`
-	Metadata   struct {
-		Name string `yaml:"name"`
-	} `yaml:"metadata"`
-	Spec Installation `yaml:"spec"`
-}
-
 func parse(name string, data []byte) (*Installation, error) {
 	d := document.Read(name, data)
 	if d.Err() != nil || !d.Header(spec.APIVersion, Kind) {

@@ -11,6 +11,8 @@ import (
 	"reflect"
 	"strings"
 
+	"go.yaml.in/yaml/v3"
+
 	"fermata/spec/document"
 )
 
@@ -78,6 +80,14 @@ func (p properties) MarshalJSON() ([]byte, error) {
 // ParsePolicy) accepts is valid; what spans several fields, such as a gateway outside its network, only they refuse.
 // An error says which kinds there are.
 func Schema(kind string) ([]byte, error) {
+	root, err := schemaOf(kind)
+	if err != nil {
+		return nil, err
+	}
+	return json.MarshalIndent(root, "", "  ")
+}
+
+func schemaOf(kind string) (*schema, error) {
 	types := map[string]reflect.Type{KindServer: reflect.TypeFor[Server](), KindPolicy: reflect.TypeFor[Policy]()}
 	described, known := types[kind]
 	if !known {
@@ -97,7 +107,7 @@ func Schema(kind string) ([]byte, error) {
 	root.ID = SchemaID(kind)
 	root.Title = "Fermata " + kind
 	root.Description = comments[described.Name()]
-	return json.MarshalIndent(root, "", "  ")
+	return root, nil
 }
 
 // commentary holds the comments of types ("Volume") and fields ("Volume.Size").
@@ -110,13 +120,20 @@ func descriptions() (commentary, error) {
 		if err != nil {
 			return nil, err
 		}
-		file, err := parser.ParseFile(token.NewFileSet(), name, source, parser.ParseComments)
-		if err != nil {
+		if err := comments.parse(name, source); err != nil {
 			return nil, err
 		}
-		comments.read(file)
 	}
 	return comments, nil
+}
+
+func (c commentary) parse(name string, source []byte) error {
+	file, err := parser.ParseFile(token.NewFileSet(), name, source, parser.ParseComments)
+	if err != nil {
+		return err
+	}
+	c.read(file)
+	return nil
 }
 
 func (c commentary) read(file *ast.File) {
@@ -163,6 +180,8 @@ func (c commentary) value(t reflect.Type) *schema {
 		return &schema{Type: "string", Pattern: sizePattern}
 	case t == reflect.TypeFor[Duration]():
 		return &schema{Type: "string", Pattern: durationPattern}
+	case t == reflect.TypeFor[yaml.Node](): // Somebody else reads it.
+		return &schema{Type: "object"}
 	case t.Kind() == reflect.Pointer:
 		return c.value(t.Elem())
 	case t.Kind() == reflect.Struct:

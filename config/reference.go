@@ -1,0 +1,17 @@
+package config
+
+import (
+	_ "embed"
+	"reflect"
+
+	"fermata/spec"
+)
+
+//go:embed installation.go
+var source []byte
+
+// Reference returns the reference of an installation's description in Markdown, from what Load reads.
+func Reference() ([]byte, error) {
+	return spec.ReferenceOf(Kind, "One file describes an installation; workers and the command line read the same. Relative paths are relative to the file.",
+		reflect.TypeFor[form](), source)
+}
