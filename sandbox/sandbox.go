@@ -213,9 +213,21 @@ func (s *Sandbox) startWorker(ctx context.Context, _ *secretFiles) error {
 	if err := s.worker.Start(ctx); err != nil {
 		return err
 	}
-	s.onClose(s.worker.Stop)
+	s.onClose(s.StopWorker)
 	return nil
 }
+
+// StopWorker stops the worker and leaves the rest; StartWorker starts one again.
+func (s *Sandbox) StopWorker() error {
+	w := s.worker
+	if s.worker = nil; w == nil {
+		return nil
+	}
+	return w.Stop()
+}
+
+// StartWorker starts a worker where StopWorker stopped it.
+func (s *Sandbox) StartWorker(ctx context.Context) error { return s.startWorker(ctx, nil) }
 
 // Describe tells a person what runs where.
 func (s *Sandbox) Describe(w io.Writer) {

@@ -64,6 +64,7 @@ func (w *Worker) registerWorkflows(namespace string) {
 	server := asked{w.temporal, namespace}
 	queues.NewActivities(server, queues.ShowUp).Register(activities)
 	executions.NewActivities(server).Register(activities)
+	w.nearby.Register(activities)
 }
 
 // RegisterWorkflows names the workflows that Fermata comes with and their functions, for workers and for replay.

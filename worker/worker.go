@@ -56,6 +56,7 @@ type Worker struct {
 	temporal     temporal.Client
 	queues       map[string]sdk.Worker
 	named        map[string][]string // Activity types by queue.
+	nearby       operation.Nearby    // What a workflow's own worker can read by itself.
 	namespace    string
 	observer     *observe.Observer // Nil: nobody looks.
 	traces       *observe.Traces   // Nil: none are sent.
@@ -100,7 +101,7 @@ func New(cfg Config, options ...Option) (*Worker, error) {
 		cfg.Log = slog.Default()
 	}
 	cfg.Log = slog.New(observe.Handler(cfg.Log.Handler()))
-	w := &Worker{cfg: cfg, integrations: map[string]integrations.Integration{}, queues: map[string]sdk.Worker{}, named: map[string][]string{}}
+	w := &Worker{cfg: cfg, integrations: map[string]integrations.Integration{}, queues: map[string]sdk.Worker{}, named: map[string][]string{}, nearby: operation.Nearby{}}
 	for _, i := range builtIn() {
 		w.integrations[i.Type] = i
 	}
@@ -235,6 +236,7 @@ func (w *Worker) registrar(queue string) registrar {
 	return func(name string, f any) {
 		q.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name})
 		w.named[queue] = append(w.named[queue], name)
+		w.nearby.Add(queue, name, f)
 	}
 }
 

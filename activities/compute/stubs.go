@@ -18,7 +18,7 @@ type CheckOutput struct{}
 
 // Check proves that the platform answers and the credential is good.
 func Check(ctx workflow.Context, in CheckInput) (CheckOutput, error) {
-	return operation.Call[CheckOutput](ctx, Capability, activityCheck, time.Minute, in)
+	return operation.Look[CheckOutput](ctx, Capability, activityCheck, time.Minute, in)
 }
 
 // PlanInput asks for Plan.
@@ -34,7 +34,7 @@ type PlanOutput struct {
 
 // Plan resolves where a machine goes and what is there already.
 func Plan(ctx workflow.Context, in PlanInput) (PlanOutput, error) {
-	return operation.Call[PlanOutput](ctx, Capability, activityPlan, 5*time.Minute, in)
+	return operation.Look[PlanOutput](ctx, Capability, activityPlan, 5*time.Minute, in)
 }
 
 // CloneVMInput asks for CloneVM.
@@ -115,7 +115,7 @@ type FindVMsOutput struct {
 
 // FindVMs finds the machines of an owner.
 func FindVMs(ctx workflow.Context, in FindVMsInput) (FindVMsOutput, error) {
-	return operation.Call[FindVMsOutput](ctx, Capability, activityFindVMs, 5*time.Minute, in)
+	return operation.Look[FindVMsOutput](ctx, Capability, activityFindVMs, 5*time.Minute, in)
 }
 
 // RetireVMInput asks for RetireVM.

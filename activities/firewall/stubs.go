@@ -18,7 +18,7 @@ type CheckOutput struct{}
 
 // Check proves that the device answers and the credential is good.
 func Check(ctx workflow.Context, in CheckInput) (CheckOutput, error) {
-	return operation.Call[CheckOutput](ctx, Capability, activityCheck, time.Minute, in)
+	return operation.Look[CheckOutput](ctx, Capability, activityCheck, time.Minute, in)
 }
 
 // FindRulesInput asks for FindRules.
@@ -34,7 +34,7 @@ type FindRulesOutput struct {
 
 // FindRules finds the rules of an owner.
 func FindRules(ctx workflow.Context, in FindRulesInput) (FindRulesOutput, error) {
-	return operation.Call[FindRulesOutput](ctx, Capability, activityFindRules, 2*time.Minute, in)
+	return operation.Look[FindRulesOutput](ctx, Capability, activityFindRules, 2*time.Minute, in)
 }
 
 // OpenPathsInput asks for OpenPaths.

@@ -23,7 +23,7 @@ type CheckOutput struct {
 
 // Check proves that guests can be reached and the secrets are there, and tells the secrets' versions.
 func Check(ctx workflow.Context, in CheckInput) (CheckOutput, error) {
-	return operation.Call[CheckOutput](ctx, Capability, activityCheck, time.Minute, in)
+	return operation.Look[CheckOutput](ctx, Capability, activityCheck, time.Minute, in)
 }
 
 // AuthorizedKeyInput asks for AuthorizedKey.
@@ -38,7 +38,7 @@ type AuthorizedKeyOutput struct {
 
 // AuthorizedKey returns the public key that guests must accept.
 func AuthorizedKey(ctx workflow.Context, in AuthorizedKeyInput) (AuthorizedKeyOutput, error) {
-	return operation.Call[AuthorizedKeyOutput](ctx, Capability, activityAuthorizedKey, time.Minute, in)
+	return operation.Look[AuthorizedKeyOutput](ctx, Capability, activityAuthorizedKey, time.Minute, in)
 }
 
 // ReachInput asks for Reach.

@@ -18,7 +18,7 @@ type CheckOutput struct{}
 
 // Check proves that the balancer answers with the rights we need.
 func Check(ctx workflow.Context, in CheckInput) (CheckOutput, error) {
-	return operation.Call[CheckOutput](ctx, Capability, activityCheck, time.Minute, in)
+	return operation.Look[CheckOutput](ctx, Capability, activityCheck, time.Minute, in)
 }
 
 // FindMembersInput asks for FindMembers.
@@ -36,7 +36,7 @@ type FindMembersOutput struct {
 
 // FindMembers finds members by name or owner.
 func FindMembers(ctx workflow.Context, in FindMembersInput) (FindMembersOutput, error) {
-	return operation.Call[FindMembersOutput](ctx, Capability, activityFindMembers, 2*time.Minute, in)
+	return operation.Look[FindMembersOutput](ctx, Capability, activityFindMembers, 2*time.Minute, in)
 }
 
 // AddMemberInput asks for AddMember.

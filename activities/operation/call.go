@@ -14,6 +14,7 @@ type Route struct {
 	RetryFor time.Duration // How long an activity is tried before the step is held.
 	Summary  string        // What the step does, for Temporal's UI.
 	Step     string        // Id of the step; activities carry it as theirs, so that one in flight is found by it.
+	Near     *Near         // Short reads may be done where the workflow is; nil: they may not. See Look.
 }
 
 // undoing stands before the id of an activity that takes a step back, so that it is never taken for the step's own.

@@ -18,7 +18,7 @@ type CheckOutput struct{}
 
 // Check proves that the way out is open.
 func Check(ctx workflow.Context, in CheckInput) (CheckOutput, error) {
-	return operation.Call[CheckOutput](ctx, Capability, activityCheck, time.Minute, in)
+	return operation.Look[CheckOutput](ctx, Capability, activityCheck, time.Minute, in)
 }
 
 // GetInput asks for Get.

@@ -121,7 +121,7 @@ func (in FindInput) choose(entries []Entry) []Entry {
 
 // CheckStore proves that records can be written.
 func CheckStore(ctx workflow.Context) error {
-	_, err := operation.Call[CheckOutput](operation.Central(ctx), Capability, activityCheck, time.Minute, CheckInput{})
+	_, err := operation.Look[CheckOutput](operation.Central(ctx), Capability, activityCheck, time.Minute, CheckInput{})
 	return err
 }
 
@@ -132,7 +132,7 @@ func AppendRecord(ctx workflow.Context, in AppendInput) (AppendOutput, error) {
 
 // FindRecords reads records.
 func FindRecords(ctx workflow.Context, in FindInput) (FindOutput, error) {
-	return operation.Call[FindOutput](operation.Central(ctx), Capability, activityFind, 5*time.Minute, in)
+	return operation.Look[FindOutput](operation.Central(ctx), Capability, activityFind, 5*time.Minute, in)
 }
 
 // VerifyChain walks the chain.

@@ -19,7 +19,7 @@ type CheckOutput struct{}
 
 // Check proves that the ticket system answers and the queue takes tickets.
 func Check(ctx workflow.Context, in CheckInput) (CheckOutput, error) {
-	return operation.Call[CheckOutput](ctx, Capability, activityCheck, time.Minute, in)
+	return operation.Look[CheckOutput](ctx, Capability, activityCheck, time.Minute, in)
 }
 
 // OpenTicketInput asks for OpenTicket.

@@ -52,7 +52,7 @@ func dial(ctx context.Context, file string, change func(*config.TLS)) (*client.C
 }
 
 // Person is somebody who signs with the key in a file.
-func Person(t *testing.T, name, key string) client.Person {
+func Person(t testing.TB, name, key string) client.Person {
 	t.Helper()
 	signer, err := decision.SignerFromFile(key, nil)
 	require.NoError(t, err)
@@ -61,7 +61,7 @@ func Person(t *testing.T, name, key string) client.Person {
 
 // Invent makes the two, their keys in the folder, and the file allowed_signers there. newKey makes a private key in OpenSSH's
 // form and the line of its public one.
-func (p *Pair) Invent(t *testing.T, folder, requester, approver string, newKey func() (private []byte, public string, err error)) {
+func (p *Pair) Invent(t testing.TB, folder, requester, approver string, newKey func() (private []byte, public string, err error)) {
 	t.Helper()
 	var signers strings.Builder
 	for name, person := range map[string]*client.Person{requester: &p.Requester, approver: &p.Approver} {
@@ -76,7 +76,7 @@ func (p *Pair) Invent(t *testing.T, folder, requester, approver string, newKey f
 }
 
 // Begin starts a run as the requester. It takes what client.Provision and client.Decommission return.
-func (p *Pair) Begin(t *testing.T, r client.Request, err error) client.Started {
+func (p *Pair) Begin(t testing.TB, r client.Request, err error) client.Started {
 	t.Helper()
 	require.NoError(t, err)
 	started, err := p.Client.Start(t.Context(), r, p.Requester)
@@ -85,7 +85,7 @@ func (p *Pair) Begin(t *testing.T, r client.Request, err error) client.Started {
 }
 
 // Until watches a run until the condition holds, and says where the run is if it never does.
-func (p *Pair) Until(t *testing.T, started client.Started, what string, reached func(wire.Progress) bool) wire.Progress {
+func (p *Pair) Until(t testing.TB, started client.Started, what string, reached func(wire.Progress) bool) wire.Progress {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), p.Patience)
 	defer cancel()
@@ -110,7 +110,7 @@ func (p *Pair) Until(t *testing.T, started client.Started, what string, reached 
 }
 
 // Explain shows where a run is.
-func Explain(t *testing.T, p wire.Progress) {
+func Explain(t testing.TB, p wire.Progress) {
 	t.Helper()
 	for _, s := range p.Steps {
 		t.Logf("%-20s %-24s %-10s %v %v attempt %d %s", p.WorkflowID, s.ID, s.State, s.Reason, s.Result, s.Attempt, s.Doing)
@@ -121,7 +121,7 @@ func Explain(t *testing.T, p wire.Progress) {
 }
 
 // Decide sends a person's decision, which must count.
-func (p *Pair) Decide(t *testing.T, d client.Decision, who client.Person) {
+func (p *Pair) Decide(t testing.TB, d client.Decision, who client.Person) {
 	t.Helper()
 	result, err := p.Client.Decide(t.Context(), d, who)
 	require.NoError(t, err)
@@ -129,7 +129,7 @@ func (p *Pair) Decide(t *testing.T, d client.Decision, who client.Person) {
 }
 
 // Approve waits for the plan and approves what it shows.
-func (p *Pair) Approve(t *testing.T, started client.Started) {
+func (p *Pair) Approve(t testing.TB, started client.Started) {
 	t.Helper()
 	now := p.Until(t, started, "waiting for the approval", func(now wire.Progress) bool { return now.Phase == wire.Waiting || Ended(now) })
 	if now.Phase != wire.Waiting {
@@ -142,7 +142,7 @@ func (p *Pair) Approve(t *testing.T, started client.Started) {
 }
 
 // Done waits for a run's end, which must be a good one.
-func (p *Pair) Done(t *testing.T, started client.Started) wire.Progress {
+func (p *Pair) Done(t testing.TB, started client.Started) wire.Progress {
 	t.Helper()
 	now := p.Until(t, started, "an end", Ended)
 	if now.Outcome != wire.Done {

@@ -16,7 +16,7 @@ import (
 
 // Connect is a stage without a sandbox of its own: a client, and the two people of the sandbox that runs elsewhere on
 // this folder. It waits until that sandbox answers.
-func Connect(t *testing.T, folder string) *Stage {
+func Connect(t testing.TB, folder string) *Stage {
 	t.Helper()
 	s := &Stage{Folder: folder, Pair: people.Pair{Patience: patience}}
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
@@ -27,7 +27,7 @@ func Connect(t *testing.T, folder string) *Stage {
 }
 
 // Admin is a client with the certificate of Temporal's admin, for what people's may not.
-func (s *Stage) Admin(t *testing.T) *client.Client {
+func (s *Stage) Admin(t testing.TB) *client.Client {
 	t.Helper()
 	files, err := embedded.Certificates(filepath.Join(s.Folder, "temporal"), sandbox.Namespace)
 	require.NoError(t, err)
@@ -38,7 +38,7 @@ func (s *Stage) Admin(t *testing.T) *client.Client {
 }
 
 // connect waits for Temporal, which may just be starting in a process of its own.
-func (s *Stage) connect(t *testing.T, installation string, keys sandbox.People) {
+func (s *Stage) connect(t testing.TB, installation string, keys sandbox.People) {
 	t.Helper()
 	require.EventuallyWithT(t, func(c *assert.CollectT) {
 		var err error

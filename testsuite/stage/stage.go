@@ -28,7 +28,7 @@ type Stage struct {
 const patience = 2 * time.Minute
 
 // Setup starts a sandbox in a folder of its own, without the web UI. It is closed when the test ends.
-func Setup(t *testing.T, change ...func(*sandbox.Options)) *Stage {
+func Setup(t testing.TB, change ...func(*sandbox.Options)) *Stage {
 	t.Helper()
 	o := sandbox.Options{Folder: t.TempDir(), WithoutUI: true, Log: Logger(t)}
 	for _, f := range change {
@@ -38,7 +38,7 @@ func Setup(t *testing.T, change ...func(*sandbox.Options)) *Stage {
 }
 
 // Start starts a sandbox with these options; what an earlier one left in the folder is found again.
-func Start(t *testing.T, o sandbox.Options) *Stage {
+func Start(t testing.TB, o sandbox.Options) *Stage {
 	t.Helper()
 	box, err := sandbox.Start(t.Context(), o)
 	require.NoError(t, err)
@@ -61,7 +61,7 @@ func (s *Stage) Close() error {
 }
 
 // Logger writes to the file that FERMATA_TEST_LOG names, else nowhere.
-func Logger(t *testing.T) *slog.Logger {
+func Logger(t testing.TB) *slog.Logger {
 	t.Helper()
 	path := os.Getenv("FERMATA_TEST_LOG")
 	if path == "" {
@@ -74,7 +74,7 @@ func Logger(t *testing.T) *slog.Logger {
 }
 
 // Root is the folder of the repository.
-func Root(t *testing.T) string {
+func Root(t testing.TB) string {
 	t.Helper()
 	folder, err := os.Getwd()
 	require.NoError(t, err)
@@ -89,13 +89,13 @@ func Root(t *testing.T) string {
 }
 
 // WebServer is the example that users start from.
-func WebServer(t *testing.T, change ...func(*spec.Server)) *spec.Server {
+func WebServer(t testing.TB, change ...func(*spec.Server)) *spec.Server {
 	t.Helper()
 	return Server(t, "web-01", "10.20.0.11", change...)
 }
 
 // Server is the example under another name and address.
-func Server(t *testing.T, name, address string, change ...func(*spec.Server)) *spec.Server {
+func Server(t testing.TB, name, address string, change ...func(*spec.Server)) *spec.Server {
 	t.Helper()
 	file := filepath.Join(Root(t), "examples", "web-server.yaml")
 	data, err := os.ReadFile(file)

@@ -48,6 +48,9 @@ func PlanServer(ctx workflow.Context, in wire.PlanInput) (wire.Preview, error) {
 		return wire.Preview{}, invalid("hashing the document", err)
 	}
 	route := operation.Route{Site: p.Policy().Site, RetryFor: planFor, Summary: "plan"}
+	if run.Short(ctx) {
+		route.Near = operation.NewNear()
+	}
 	return run.Preview(operation.WithRoute(ctx, route), p, hash)
 }
 

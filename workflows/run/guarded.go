@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"fermata/activities/fault"
+	"fermata/spec"
 	"fermata/wire"
 )
 
@@ -80,7 +81,7 @@ func (f *Frame) pending() string {
 
 // register makes the run known to the guard, before it does anything, and learns whether automation is stopped.
 func (f *Frame) register(ctx workflow.Context) error {
-	if f.state.Terms == nil || f.state.Guard.Begun {
+	if f.state.Terms == nil || f.state.Guard.Begun || f.actsAtOnce() {
 		return nil
 	}
 	err := f.consult(ctx, wire.AskBegin, func() bool { return true })
@@ -93,7 +94,21 @@ func (f *Frame) permit(ctx workflow.Context) error {
 	if f.state.Terms == nil || f.state.Guard.Permit > 0 || f.state.Confirmed {
 		return nil
 	}
+	f.state.Guard.Begun = true // Who asks for a permit is known, too.
 	return f.consult(ctx, wire.AskAct, func() bool { return f.state.Guard.Permit > 0 })
+}
+
+// actsAtOnce reports whether nothing is done or waited for before the run asks for its permit, which registers it as well.
+func (f *Frame) actsAtOnce() bool {
+	if t := f.state.Terms; !f.short || (t.Change != spec.ChangeStandard && t.Review == nil) {
+		return false
+	}
+	for _, st := range f.state.Steps {
+		if f.steps[st.ID].Early {
+			return false
+		}
+	}
+	return true
 }
 
 // consult asks the guard and waits until it said yes. Without an answer only what people asked for goes on.

@@ -17,6 +17,10 @@ func (f *Frame) enter(ctx workflow.Context, p wire.Phase) {
 		p = wire.Held
 	}
 	f.state.Phase = p
+	if f.short && f.passing(p) {
+		f.show(ctx)
+		return
+	}
 	updates := []temporal.SearchAttributeUpdate{
 		wire.AttributeState.ValueSet(string(p)),
 		wire.AttributeHeldSteps.ValueSet(f.held()),
@@ -32,6 +36,12 @@ func (f *Frame) enter(ctx workflow.Context, p wire.Phase) {
 		workflow.GetLogger(ctx).Warn("showing the state in search attributes", "error", err)
 	}
 	f.show(ctx)
+}
+
+// passing reports whether search attributes need not tell of the phase: a run is started with those of planning, and closing
+// passes at once into the end, unless something is taken back before.
+func (f *Frame) passing(p wire.Phase) bool {
+	return p == wire.Planning || (p == wire.Closing && f.state.Stop == nil && f.state.Outcome == wire.Done)
 }
 
 // Resume shows that a step which waited goes on.
