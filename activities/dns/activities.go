@@ -14,6 +14,7 @@ const (
 	activityCheck       = "dns.Check"
 	activityFindRecords = "dns.FindRecords"
 	activityLookup      = "dns.Lookup"
+	activityConfirm     = "dns.Confirm"
 	activityPublish     = "dns.Publish"
 	activityWithdraw    = "dns.Withdraw"
 	activityRemoveOwned = "dns.RemoveOwned"
@@ -32,6 +33,7 @@ func (a *Activities) Register(register func(name string, activity any)) {
 	register(activityCheck, a.Check)
 	register(activityFindRecords, a.FindRecords)
 	register(activityLookup, a.Lookup)
+	register(activityConfirm, a.Confirm)
 	register(activityPublish, a.Publish)
 	register(activityWithdraw, a.Withdraw)
 	register(activityRemoveOwned, a.RemoveOwned)
@@ -57,6 +59,18 @@ func (a *Activities) Lookup(ctx context.Context, in LookupInput) (LookupOutput, 
 	return operation.Read(ctx, a.systems, in.System, func(s Nameserver) (LookupOutput, error) {
 		r, err := s.Lookup(ctx, in.Zone, in.Name, in.Type)
 		return LookupOutput{Records: r}, err
+	})
+}
+
+// Confirm asks the server as a resolver does and compares. Another answer is Unavailable: a secondary server may learn of a
+// change later.
+func (a *Activities) Confirm(ctx context.Context, in ConfirmInput) (ConfirmOutput, error) {
+	return operation.Read(ctx, a.systems, in.System, func(s Nameserver) (ConfirmOutput, error) {
+		found, err := s.Lookup(ctx, in.Record.Zone, in.Record.Name, in.Record.Type)
+		if err != nil {
+			return ConfirmOutput{}, err
+		}
+		return ConfirmOutput{}, in.compare(found)
 	})
 }
 

@@ -1,10 +1,13 @@
 package dns
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
 
+	"fermata/activities/fault"
 	"fermata/activities/operation"
 )
 
@@ -56,6 +59,37 @@ type LookupOutput struct {
 // Lookup asks the server as a resolver does.
 func Lookup(ctx workflow.Context, in LookupInput) (LookupOutput, error) {
 	return operation.Call[LookupOutput](ctx, Capability, activityLookup, time.Minute, in)
+}
+
+// ConfirmInput asks for Confirm.
+type ConfirmInput struct {
+	System string `json:"system,omitempty"`
+	Record Record `json:"record"`           // Its TTL is not compared.
+	Absent bool   `json:"absent,omitempty"` // The server must not answer with the value any more.
+}
+
+// ConfirmOutput answers Confirm.
+type ConfirmOutput struct{}
+
+// Confirm waits until the server answers a resolver with the record and nothing else, or no more with it.
+func Confirm(ctx workflow.Context, in ConfirmInput) (ConfirmOutput, error) {
+	return operation.Call[ConfirmOutput](ctx, Capability, activityConfirm, time.Minute, in)
+}
+
+func (in ConfirmInput) compare(found []Record) error {
+	var values []string
+	for _, r := range found {
+		values = append(values, r.Value)
+	}
+	there := slices.Contains(values, in.Record.Value)
+	what := string(in.Record.Type) + " of " + in.Record.Name
+	switch {
+	case in.Absent && there:
+		return fault.New(fault.Unavailable, "%s is still answered with %s", what, in.Record.Value)
+	case !in.Absent && !(there && len(values) == 1):
+		return fault.New(fault.Unavailable, "%s is answered with %q instead of %s", what, strings.Join(values, ", "), in.Record.Value)
+	}
+	return nil
 }
 
 // PublishInput asks for Publish.

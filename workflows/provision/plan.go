@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"fermata/activities/compute"
+	"fermata/activities/dns"
 	"fermata/activities/firewall"
 	"fermata/activities/guest"
 	"fermata/activities/loadbalancer"
@@ -58,6 +59,9 @@ func (p *provision) Plan(ctx workflow.Context) (wire.Preview, error) {
 	if s.LoadBalancer != nil {
 		readings = append(readings, p.lookAtPool)
 	}
+	if s.DNS != nil {
+		readings = append(readings, p.lookAtNames)
+	}
 	if s.Ticket != nil {
 		readings = append(readings, p.lookAtDesk)
 	}
@@ -92,6 +96,9 @@ func (p *provision) capabilities() []string {
 	}
 	if s.LoadBalancer != nil {
 		names = append(names, loadbalancer.Capability)
+	}
+	if s.DNS != nil {
+		names = append(names, dns.Capability)
 	}
 	if s.Ticket != nil {
 		names = append(names, ticketing.Capability)

@@ -82,6 +82,7 @@ func shown(all []planned) []wire.PlannedChange {
 func (p *provision) all(f *run.Frame, r resolved) []planned {
 	s := p.server.Spec
 	steps := slices.Concat(p.reserve(), openTicket(f, s.Ticket, p.subject()), p.machine(f, r), p.inside(f))
+	steps = append(steps, p.names()...)
 	steps = append(steps, p.paths()...)
 	if s.LoadBalancer != nil {
 		steps = append(steps, p.service()...)
@@ -223,7 +224,7 @@ func (p *provision) paths() []planned {
 		}
 		steps = append(steps, planned{
 			Step: run.Step{
-				ID: firewallStep(device), Title: "open the " + system("firewall", device), After: p.inner(), Reversal: run.Reversible,
+				ID: firewallStep(device), Title: "open the " + system("firewall", device), After: p.named(), Reversal: run.Reversible,
 				Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) {
 					out, err := firewall.OpenPaths(ctx, firewall.OpenPathsInput{System: device, Op: op, Rules: rules})
 					return run.Result{Output: out.Rules, Lines: detail}, err
@@ -251,7 +252,7 @@ func (p *provision) service() []planned {
 	lb := p.server.Spec.LoadBalancer
 	member := loadbalancer.Member{Backend: lb.Backend, Name: p.server.Metadata.Name, Address: p.address(), Port: lb.Port, Weight: lb.Weight}
 	object := lb.Backend + "/" + member.Name
-	after := p.inner()
+	after := p.named()
 	for _, device := range p.firewalls() {
 		after = append(after, firewallStep(device))
 	}
