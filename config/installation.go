@@ -27,6 +27,7 @@ type Installation struct {
 	Secrets    Secrets    `yaml:"secrets"`
 	Records    Records    `yaml:"records"`
 	Systems    []System   `yaml:"systems,omitempty"`
+	Ranges     []Range    `yaml:"ranges,omitempty"`
 }
 
 // Temporal says how the Temporal frontend is reached: by a profile of Temporal's own TOML file, by an address, or by a

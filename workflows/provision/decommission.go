@@ -123,7 +123,7 @@ func (p *decommission) readRecord(ctx workflow.Context, found *estate) []wire.Ob
 			if err := json.Unmarshal(r.Spec, found.Server); err != nil {
 				return failed("records", err)
 			}
-			return nil
+			return wasChosen(found.Server, r.Plan)
 		}
 	}
 	return []wire.Observation{problem("records", "no record says that Fermata provisioned %s: check the name with `fermata history`", p.Owner())}

@@ -28,10 +28,11 @@ import (
 type resolved struct {
 	Placement     compute.Placement `json:"placement"`
 	AuthorizedKey string            `json:"authorized_key"`
+	Network       *spec.Network     `json:"network,omitempty"` // As chosen from a range; nil: as the document has it.
 }
 
-// Plan reads every system that the run will touch.
-func (p *provision) Plan(ctx workflow.Context) (wire.Preview, error) {
+// planHere reads every system that the run will touch.
+func (p *provision) planHere(ctx workflow.Context) (wire.Preview, error) {
 	s := p.server.Spec
 	missing, err := polled(ctx, p.server.Metadata.Site, p.capabilities()...)
 	if err != nil || len(missing) > 0 {
@@ -69,6 +70,7 @@ func (p *provision) Plan(ctx workflow.Context) (wire.Preview, error) {
 		readings = append(readings, lookAtProber(name))
 	}
 	seen := look(ctx, readings...)
+	r.Network = p.chosen()
 	content, err := json.Marshal(r)
 	if err != nil {
 		return wire.Preview{}, fmt.Errorf("keeping what was resolved: %w", err)
@@ -158,6 +160,7 @@ func (p *provision) judgeCompute(name string, planned compute.Planned) []wire.Ob
 	}
 	for _, holder := range planned.AddressHeldBy {
 		if !own[holder.ID] {
+			p.addressHeldBy = holder.Name
 			seen = append(seen, problem("address", "%s is in use by machine %q", p.server.Spec.Network.Address, holder.Name))
 		}
 	}

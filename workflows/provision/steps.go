@@ -53,6 +53,9 @@ func (p *provision) Steps(f *run.Frame) ([]run.Step, error) {
 	if err := json.Unmarshal(f.Plan().Plan.Resolved, &r); err != nil {
 		return nil, fmt.Errorf("reading what the plan resolved: %w", err)
 	}
+	if r.Network != nil {
+		p.settle(*r.Network)
+	}
 	p.pins, p.planned = f.Plan().Plan.Secrets, true
 	return bare(p.all(f, r)), nil
 }
@@ -119,7 +122,7 @@ func (p *provision) reserve() []planned {
 				return reservation.Free(ctx, p.reservationID(), op)
 			},
 		},
-		action: wire.Use, object: "address " + p.address(), detail: []string{"reserved until the run ends"},
+		action: wire.Use, object: "address " + p.address(), detail: p.reservedText(),
 	}}
 }
 
