@@ -2,8 +2,11 @@ package nameserver
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
+	"strconv"
 	"strings"
 
 	"fermata/testsuite/bed/host"
@@ -47,6 +50,9 @@ func StartBIND(ctx context.Context, folder string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.Address, err = interfaceAddress(); err != nil {
+		return nil, fmt.Errorf("starting BIND: %w", err)
+	}
 	var keys, all strings.Builder
 	for _, name := range []string{Key, Stranger} {
 		keys.WriteString(bindKey(name, s.secrets[name]))
@@ -66,4 +72,22 @@ func StartBIND(ctx context.Context, folder string) (*Server, error) {
 		return nil, fmt.Errorf("starting BIND: %w", err)
 	}
 	return s, nil
+}
+
+// interfaceAddress is an address that BIND can listen at: it takes only those that an interface has, and loopback has one.
+// The port is below those that the kernel gives to whoever calls out, and below host.Address's.
+func interfaceAddress() (string, error) {
+	for range 100 {
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(10000+rand.IntN(10000))) //nolint:gosec // Any free port will do.
+		stream, err := net.Listen("tcp", address)                                      //nolint:noctx // It listens at once or not at all.
+		if err != nil {
+			continue
+		}
+		packets, err := net.ListenPacket("udp", address) //nolint:noctx // See above.
+		_ = stream.Close()
+		if err == nil {
+			return address, packets.Close()
+		}
+	}
+	return "", errors.New("no port is free on 127.0.0.1 between 10000 and 20000")
 }
