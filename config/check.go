@@ -17,6 +17,7 @@ import (
 var (
 	labelForm  = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 	keyForm    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
+	domainForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$`)
 	prefixForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 )
 
@@ -41,6 +42,7 @@ func (c checker) installation(in *Installation) {
 		c.label(at+"type", system.Type)
 		c.label(at+"site", system.Site)
 	}
+	c.ranges(in.Ranges)
 }
 
 func (c checker) temporal(t Temporal) {

@@ -39,6 +39,7 @@ type Installation struct {
 	Secrets    Secrets    `yaml:"secrets"`           // The providers that references name; at least one.
 	Records    Records    `yaml:"records"`           // Where the records of runs go.
 	Systems    []System   `yaml:"systems,omitempty"` // What workers reach.
+	Ranges     []Range    `yaml:"ranges,omitempty"`  // Ranges of addresses that specs choose from by name.
 }
 
 // Temporal says how the Temporal frontend is reached: by a profile of Temporal's own TOML file, by an address, or by a

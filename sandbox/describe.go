@@ -94,10 +94,32 @@ spec:
         url: {{ .Hooks }}
         secret: secret://file/hooks-secret
         http: {ca: {{ .HooksCA }}, proxy: none}
+    - name: names
+      type: powerdns
+      config:
+        url: {{ .Names }}
+        key: secret://file/names-key
+        nameserver: {{ .Nameserver }}
+        http: {ca: {{ .NamesCA }}, proxy: none}
     - name: web
       type: http
       config:
         jump: {{ .JumpWithKey }}
+  ranges:
+    - name: servers
+      prefix: 10.20.0.0/24
+      first: 10.20.0.100
+      last: 10.20.0.199
+      gateway: 10.20.0.1
+      nameservers: [10.20.0.53]
+      domain: estate.test
+    - name: small
+      prefix: 10.20.0.0/24
+      first: 10.20.0.201
+      last: 10.20.0.204
+      exclude: [10.20.0.202]
+      gateway: 10.20.0.1
+      domain: estate.test
 `
 
 // describe writes the description of the installation that the sandbox is: for people, and for workers. They differ in the
@@ -123,6 +145,7 @@ func (s *Sandbox) description(name string, certificate certificates.Pair) (strin
 		"Tickets": s.Estate.Tickets.URL(), "Queue": estate.Queue,
 		"Mail": s.Estate.Mail.Address(), "MailFrom": estate.MailFrom, "MailUser": estate.MailUser, "MailCA": s.Estate.Mail.CAFile(),
 		"Hooks": s.Estate.Hooks.URL(), "HooksCA": s.Estate.Hooks.CAFile(),
+		"Names": s.Estate.Names.URL(), "NamesCA": s.Estate.NamesCA(), "Nameserver": s.Estate.Names.Nameserver(),
 	})
 	if err != nil {
 		return "", fmt.Errorf("describing the installation: %w", err)

@@ -136,7 +136,7 @@ func (s *Sandbox) startEstate(ctx context.Context, secrets *secretFiles) (err er
 	s.Estate, err = estate.Start(ctx, estate.Options{
 		Folder: s.folder("estate"), VCenterPort: s.o.VCenterPort, BastionPort: s.o.BastionPort, TicketsPort: s.o.TicketsPort,
 		ServicePort: s.o.ServicePort, MailPort: s.o.MailPort, HooksPort: s.o.HooksPort, VCenterPassword: secrets.vcenterPassword, TicketsToken: secrets.ticketsToken,
-		MailPassword: secrets.mailPassword, Mailboxes: Mailboxes(), HooksSecret: secrets.hooksSecret,
+		MailPassword: secrets.mailPassword, Mailboxes: Mailboxes(), HooksSecret: secrets.hooksSecret, NamesKey: secrets.namesKey,
 		WorkerKey: secrets.workerKey, Faults: s.o.Faults, Log: s.o.Log,
 	})
 	if err != nil {
@@ -243,6 +243,7 @@ func (s *Sandbox) Describe(w io.Writer) {
 	line("tickets", s.Estate.Tickets.URL())
 	line("mail", s.Estate.Mail.Folder()+" (what was mailed, to "+strings.Join(Mailboxes(), ", ")+")")
 	line("webhooks", s.Estate.Hooks.Folder()+" (what was posted)")
+	line("DNS", s.Estate.Names.Nameserver()+" (zones "+estate.Zone+" and "+estate.ReverseZone+")")
 	line("bastion", s.Estate.Bastion.Addr()+" (ssh, to edge-01, lb-01 and the guests)")
 	line("service", s.Estate.ServiceURL()+" (the load balancer's frontend)")
 	if s.worker == nil {

@@ -45,6 +45,7 @@ type secretFiles struct {
 	ticketsToken    string
 	mailPassword    string
 	hooksSecret     string // whsec_...
+	namesKey        string
 	workerKey       string // Public, authorized_keys form.
 }
 
@@ -71,6 +72,9 @@ func prepare(folder string) (*secretFiles, error) {
 		return nil, err
 	}
 	if s.hooksSecret, err = generated(filepath.Join(secrets, "hooks-secret"), webhookSecret); err != nil {
+		return nil, err
+	}
+	if s.namesKey, err = generated(filepath.Join(secrets, "names-key"), randomText); err != nil {
 		return nil, err
 	}
 	if _, err = generated(filepath.Join(secrets, "web-01-session-key"), randomText); err != nil {

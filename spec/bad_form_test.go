@@ -24,7 +24,7 @@ var badForms = []badDocument{
 	{"unknown kind", "kind: Server", "kind: Sever", true, []string{`2:7: kind: expected Server, found "Sever"; did you mean "Server"?`}},
 	{"missing kind", "kind: Server\n", "", true, []string{`1:1: kind: expected the field "kind" with the value Server, found none`}},
 	{"kind in capitals", "kind: Server", "Kind: Server", true, []string{`2:1: kind: unknown field "Kind"; did you mean "kind"?`}},
-	{"second document", "    grace: 168h\n", "    grace: 168h\n---\nkind: Server\n", false, []string{"68:1: expected one document, found another: put each in a file of its own"}},
+	{"second document", "    reverseZone: 20.10.in-addr.arpa\n", "    reverseZone: 20.10.in-addr.arpa\n---\nkind: Server\n", false, []string{"72:1: expected one document, found another: put each in a file of its own"}},
 	{"syntax", "kind: Server", "kind: [Server", false, []string{"2:1: expected YAML: did not find expected ',' or ']'"}},
 	{"decimal unit", "memory: 4GiB", "memory: 4 GB", true, []string{`11:13: spec.compute.memory: expected a whole number with a unit (KiB, MiB, GiB or TiB) such as 4GiB, found "4 GB"; did you mean "4GiB"?`}},
 	{"lower-case unit", "memory: 4GiB", "memory: 4g", true, []string{`11:13: spec.compute.memory: expected a whole number with a unit (KiB, MiB, GiB or TiB) such as 4GiB, found "4g"; did you mean "4GiB"?`}},

@@ -36,6 +36,7 @@ func (c checker) server(s *Server) {
 	c.files(s)
 	c.firewall(s.Spec.Firewall, s.Spec.Network.Address)
 	c.loadBalancer(s.Spec.LoadBalancer)
+	c.dns(s)
 	if s.Spec.Ticket != nil {
 		c.form("spec.ticket.system", s.Spec.Ticket.System, labelForm)
 		c.length("spec.ticket.subject", s.Spec.Ticket.Subject, 200)

@@ -8,6 +8,13 @@ import (
 
 func (c checker) network(network Network) {
 	const at = "spec.network."
+	switch {
+	case c.Has(at+"address") && c.Has(at+"range"):
+		c.Add(at+"range", "expected either address or range, found both")
+	case !c.Has(at+"address") && !c.Has(at+"range") && c.Sound("spec.network"):
+		c.Add(at+"address", "expected address or range, found neither")
+	}
+	c.form(at+"range", network.Range, labelForm)
 	prefix, good := c.hostAddress(at+"address", network.Address)
 	if gateway, ok := c.ip(at+"gateway", network.Gateway); ok && good {
 		switch {

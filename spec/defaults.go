@@ -19,6 +19,7 @@ const (
 	DefaultProtocol     = "tcp"
 	DefaultWeight       = 1
 	DefaultComponent    = "main"
+	DefaultTTL          = Duration(5 * time.Minute)
 
 	DefaultApprovalDeadline = Duration(72 * time.Hour)
 	DefaultRetryFor         = Duration(time.Hour)
@@ -42,6 +43,7 @@ const (
 //	application.package.repository.components   main, unless the suite ends in "/" (a flat repository has none)
 //	firewall[].protocol        tcp
 //	loadBalancer.weight        1
+//	dns                        zone network.domain, ttl 5m, reverse true, reverseZone that of the address's network
 //	run                        onFailure hold, approvalDeadline 72h, retryFor 1h, grace 168h
 func (s *Server) ApplyDefaults() {
 	spec := &s.Spec
@@ -60,6 +62,9 @@ func (s *Server) ApplyDefaults() {
 	}
 	if spec.LoadBalancer != nil {
 		fill(&spec.LoadBalancer.Weight, DefaultWeight)
+	}
+	if spec.DNS != nil {
+		spec.DNS.ApplyDefaults(spec.Network)
 	}
 	fill(&spec.Run.OnFailure, OnFailureHold)
 	fill(&spec.Run.ApprovalDeadline, DefaultApprovalDeadline)

@@ -21,6 +21,9 @@ var (
 		"up to 63 lower-case letters, digits and dashes, with no dash at either end (RFC 1123)")
 	domainForm = newForm(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$`,
 		"a domain name in lower case such as estate.test")
+	// Of the zone of an address; the slash is RFC 2317's.
+	reverseForm = newForm(`^[a-z0-9]([a-z0-9/-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9/-]{0,61}[a-z0-9])?)*\.(in-addr|ip6)\.arpa$`,
+		"a zone of addresses such as 0.20.10.in-addr.arpa")
 	ruleForm     = newForm(`^[a-z0-9][a-z0-9-]{0,62}$`, "up to 63 lower-case letters, digits and dashes")
 	labelKeyForm = newForm(`^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$`, "a label's key of up to 63 letters, digits, dots, dashes and slashes")
 	tagForm      = newForm(`^[^/]+/[^/]+$`, `"category/tag"`)

@@ -19,7 +19,7 @@ type badDocument struct {
 	want            []string
 }
 
-func badDocuments() []badDocument { return slices.Concat(badForms, badMachines, badGuests) }
+func badDocuments() []badDocument { return slices.Concat(badForms, badMachines, badGuests, badNames) }
 
 func TestBadDocuments(t *testing.T) {
 	t.Parallel()

@@ -28,6 +28,7 @@ var constraints = map[string]constraint{
 	"Compute.Annotation":         {empty: true},
 	"Compute.Tags":               {form: tagForm, unique: true},
 	"Network.Address":            {form: addrForm},
+	"Network.Range":              {form: labelForm},
 	"Network.Gateway":            {form: ipForm},
 	"Network.Nameservers":        {form: ipForm, unique: true},
 	"Network.Domain":             {form: domainForm, longest: 253},
@@ -77,6 +78,11 @@ var constraints = map[string]constraint{
 	"LoadBalancer.Weight":        {low: 1, high: 256, value: DefaultWeight},
 	"LoadBalancer.Verify":        {form: urlForm},
 	"LoadBalancer.VerifySystem":  {form: labelForm},
+	"DNS.System":                 {form: labelForm},
+	"DNS.Zone":                   {form: domainForm, longest: maxName},
+	"DNS.TTL":                    {value: "5m"},
+	"DNS.Reverse":                {value: true},
+	"DNS.ReverseZone":            {form: reverseForm, longest: maxName},
 	"Ticket.System":              {form: labelForm},
 	"Ticket.Subject":             {longest: 200},
 	"RunPolicy.OnFailure":        {enum: []string{OnFailureHold, OnFailureUndo}, value: OnFailureHold},
@@ -112,6 +118,7 @@ var constraints = map[string]constraint{
 // alternatives are the types of which exactly one of two fields is given.
 var alternatives = map[string][]*schema{
 	"File":        {{Required: []string{"content"}}, {Required: []string{"secret"}}},
+	"Network":     {{Required: []string{"address"}}, {Required: []string{"range"}}},
 	"Application": {{Required: []string{"package"}}, {Required: []string{"archive"}}},
 }
 

@@ -30,6 +30,7 @@ type ServerSpec struct {
 	Application  *Application  `yaml:"application,omitempty" json:"application,omitempty"`   // The application: a package or an archive.
 	Firewall     []Rule        `yaml:"firewall,omitempty" json:"firewall,omitempty"`         // Rules that let traffic to the server pass.
 	LoadBalancer *LoadBalancer `yaml:"loadBalancer,omitempty" json:"loadBalancer,omitempty"` // The pool that the server joins.
+	DNS          *DNS          `yaml:"dns,omitempty" json:"dns,omitempty"`                   // The server's name in DNS.
 	Ticket       *Ticket       `yaml:"ticket,omitempty" json:"ticket,omitempty"`             // The change ticket.
 	Run          RunPolicy     `yaml:"run,omitempty" json:"run,omitzero"`                    // How the run behaves when something goes wrong or nobody answers.
 }
@@ -60,7 +61,8 @@ const (
 
 // Network is the machine's first address.
 type Network struct {
-	Address     string   `yaml:"address" json:"address"`                             // Address with the length of its network's prefix: 10.20.0.11/24.
+	Address     string   `yaml:"address,omitempty" json:"address,omitempty"`         // Address with the length of its network's prefix: 10.20.0.11/24. Either this or range.
+	Range       string   `yaml:"range,omitempty" json:"range,omitempty"`             // Name of a range of the installation that a free address is taken from. Either this or address.
 	Gateway     string   `yaml:"gateway,omitempty" json:"gateway,omitempty"`         // Default gateway, inside the address's network.
 	Nameservers []string `yaml:"nameservers,omitempty" json:"nameservers,omitempty"` // Addresses of the DNS servers, the first asked first.
 	Domain      string   `yaml:"domain,omitempty" json:"domain,omitempty"`           // DNS domain of the host name: estate.test.
@@ -180,6 +182,17 @@ type LoadBalancer struct {
 	VerifyContains string `yaml:"verifyContains,omitempty" json:"verifyContains,omitempty"` // Text that the answer must hold.
 	// VerifySystem is the name of the prober that asks, from where users are; empty: the only one.
 	VerifySystem string `yaml:"verifySystem,omitempty" json:"verifySystem,omitempty"`
+}
+
+// DNS publishes the server's name: an address record, and the reverse record that leads back to the name.
+type DNS struct {
+	System string   `yaml:"system,omitempty" json:"system,omitempty"` // Name of the DNS server in the configuration; empty: the only one.
+	Zone   string   `yaml:"zone,omitempty" json:"zone,omitempty"`     // Zone that the name is kept in; network.domain if absent. The domain is the zone or below it.
+	TTL    Duration `yaml:"ttl,omitempty" json:"ttl,omitempty"`       // How long resolvers keep the records, 1s to 168h in whole seconds; 5m if absent.
+	// Reverse tells whether the address leads back to the name (PTR); true if absent.
+	Reverse *bool `yaml:"reverse,omitempty" json:"reverse,omitempty"`
+	// ReverseZone is the zone of the reverse record; if absent that of the address's network, at the next whole octet (IPv4) or digit (IPv6).
+	ReverseZone string `yaml:"reverseZone,omitempty" json:"reverseZone,omitempty"`
 }
 
 // Ticket is the change ticket that tells the story.

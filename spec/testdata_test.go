@@ -75,6 +75,10 @@ spec:
   run:
     onFailure: hold
     grace: 168h
+  dns:
+    zone: estate.test
+    ttl: 10m
+    reverseZone: 20.10.in-addr.arpa
 `
 
 // spoil replaces old in a document, where it must be once, and returns the document.

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"fermata/activities/compute"
+	"fermata/activities/dns"
 	"fermata/activities/firewall"
 	"fermata/activities/guest"
 	"fermata/activities/loadbalancer"
@@ -40,6 +41,7 @@ func capabilities() []capability {
 		{loadbalancer.Capability, binding(func(s map[string]loadbalancer.Balancer, _ secret.Pinner) activitySet {
 			return loadbalancer.NewActivities(s)
 		}), checking(loadbalancer.Balancer.Check)},
+		{dns.Capability, binding(func(s map[string]dns.Nameserver, _ secret.Pinner) activitySet { return dns.NewActivities(s) }), checking(func(d dns.Nameserver, ctx context.Context) error { return d.Check(ctx, nil) })},
 		{ticketing.Capability, binding(func(s map[string]ticketing.Desk, _ secret.Pinner) activitySet { return ticketing.NewActivities(s) }), checking(func(d ticketing.Desk, ctx context.Context) error { return d.Check(ctx, "") })},
 		{notify.Capability, binding(func(s map[string]notify.Notifier, _ secret.Pinner) activitySet { return notify.NewActivities(s) }), checking(notify.Notifier.Check)},
 		{probe.Capability, binding(func(s map[string]probe.Prober, _ secret.Pinner) activitySet { return probe.NewActivities(s) }), checking(probe.Prober.Check)},

@@ -6,7 +6,9 @@ import (
 	"fermata/integrations/http"
 	"fermata/integrations/linux"
 	"fermata/integrations/nftables"
+	"fermata/integrations/powerdns"
 	"fermata/integrations/requesttracker"
+	"fermata/integrations/rfc2136"
 	"fermata/integrations/servicenow"
 	"fermata/integrations/smtp"
 	"fermata/integrations/vsphere"
@@ -20,7 +22,9 @@ func builtIn() []integrations.Integration {
 		http.Integration(),
 		linux.Integration(),
 		nftables.Integration(),
+		powerdns.Integration(),
 		requesttracker.Integration(),
+		rfc2136.Integration(),
 		servicenow.Integration(),
 		smtp.Integration(),
 		vsphere.Integration(),

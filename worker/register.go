@@ -8,6 +8,7 @@ import (
 	"fermata/activities/executions"
 	"fermata/activities/operation"
 	"fermata/activities/queues"
+	"fermata/activities/ranges"
 	"fermata/activities/record"
 	"fermata/activities/secret"
 	"fermata/integrations/recordfolder"
@@ -65,6 +66,7 @@ func (w *Worker) registerWorkflows(namespace string) {
 	queues.NewActivities(server, queues.ShowUp).Register(activities)
 	executions.NewActivities(server).Register(activities)
 	w.nearby.Register(activities)
+	ranges.NewActivities(rangesOf(w.cfg.Installation)).Register(activities)
 }
 
 // RegisterWorkflows names the workflows that Fermata comes with and their functions, for workers and for replay.

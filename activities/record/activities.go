@@ -34,6 +34,7 @@ func (a *Activities) Register(register func(name string, activity any)) {
 	register(activityAppend, a.Append)
 	register(activityFind, a.Find)
 	register(activityVerify, a.Verify)
+	register(activityFindAddresses, a.FindAddresses)
 }
 
 // CheckInput asks for Check.

@@ -1,5 +1,5 @@
 // Package estate is the sandbox's machine room: a vCenter with its guests, an edge firewall, a load balancer, a ticket
-// system, a mail server, a receiver of webhooks and a bastion, all in this process, all speaking their vendors' real protocols.
+// system, a mail server, a receiver of webhooks, a DNS server and a bastion, all in this process, all speaking their vendors' real protocols.
 //
 // The servers' network hangs behind the emulated edge: a packet passes only if the edge's rules let it. State lives in a
 // folder and is found again after a SIGKILL, as real systems would be.
@@ -23,6 +23,7 @@ import (
 	"fermata/sandbox/estate/mail"
 	"fermata/sandbox/estate/network"
 	"fermata/sandbox/estate/nft"
+	"fermata/sandbox/estate/powerdns"
 	"fermata/sandbox/estate/requesttracker"
 	"fermata/sandbox/estate/vcenter"
 )
@@ -47,11 +48,12 @@ const (
 	Bastion  = "bastion"
 	Mail     = "mail"
 	Hooks    = "hooks"
+	Names    = "names"
 )
 
 // Systems are the names that can be made to misbehave.
 func Systems() []string {
-	return []string{VCenter, Guests, Edge, Balancer, Tickets, Bastion, Mail, Hooks}
+	return []string{VCenter, Guests, Edge, Balancer, Tickets, Bastion, Mail, Hooks, Names}
 }
 
 // Options describe an estate.
@@ -68,6 +70,7 @@ type Options struct {
 	Mailboxes       []string // Addresses that take mail.
 	HooksPort       int
 	HooksSecret     string // Of the webhooks; empty: nobody receives them.
+	NamesKey        string // Of PowerDNS's API; empty: there is no DNS server.
 	WorkerKey       string // Public key that hosts and templates accept, authorized_keys form.
 	Faults          map[string]*faults.Faults
 	Log             *slog.Logger
@@ -86,8 +89,9 @@ type Estate struct {
 	Bastion  *bastion.Bastion
 	VCenter  *vcenter.VCenter
 	Tickets  *requesttracker.Server
-	Mail     *mail.Server  // Nil without a password.
-	Hooks    *hooks.Server // Nil without a secret.
+	Mail     *mail.Server     // Nil without a password.
+	Hooks    *hooks.Server    // Nil without a secret.
+	Names    *powerdns.Server // Nil without a key.
 	Edge     *guest.Machine
 	Balancer *guest.Machine
 	Rules    *nft.Ruleset
@@ -120,6 +124,7 @@ func Start(ctx context.Context, o Options) (e *Estate, err error) {
 		{Tickets, e.startTickets},
 		{Mail, e.startMail},
 		{Hooks, e.startHooks},
+		{Names, e.startNames},
 	} {
 		if err := start.do(ctx); err != nil {
 			return e, fmt.Errorf("starting the sandbox's %s: %w", start.name, err)

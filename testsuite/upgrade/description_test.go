@@ -12,7 +12,7 @@ import (
 )
 
 // understood writes the description that an operator of the previous build has: without the systems whose integrations came
-// later. It stands beside the one of this build, since its paths are relative.
+// later, and without sections that its package config has no file for. It stands beside the one of this build, since its paths are relative.
 func understood(t *testing.T, repository, commit, config string) string {
 	t.Helper()
 	known, err := git(t, repository, "ls-tree", "--name-only", commit+":integrations")
@@ -20,12 +20,14 @@ func understood(t *testing.T, repository, commit, config string) string {
 	text, err := os.ReadFile(config)
 	require.NoError(t, err)
 	path := filepath.Join(filepath.Dir(config), "previous.yaml")
-	require.NoError(t, os.WriteFile(path, without(t, text, strings.Fields(known)), 0o600))
+	sections, err := git(t, repository, "ls-tree", "--name-only", commit+":config")
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(path, without(t, text, strings.Fields(known), strings.Fields(sections)), 0o600))
 	return path
 }
 
 // without leaves out the systems of types that are not known. A type is called like the folder of its integration.
-func without(t *testing.T, description []byte, known []string) []byte {
+func without(t *testing.T, description []byte, known, sections []string) []byte {
 	t.Helper()
 	var whole map[string]any
 	require.NoError(t, yaml.Unmarshal(description, &whole))
@@ -36,6 +38,9 @@ func without(t *testing.T, description []byte, known []string) []byte {
 	settings["systems"] = slices.DeleteFunc(systems, func(system any) bool {
 		return !slices.Contains(known, system.(map[string]any)["type"].(string))
 	})
+	if !slices.Contains(sections, "ranges.go") {
+		delete(settings, "ranges")
+	}
 	text, err := yaml.Marshal(whole)
 	require.NoError(t, err)
 	return text
@@ -43,6 +48,6 @@ func without(t *testing.T, description []byte, known []string) []byte {
 
 func TestThePreviousBuildIsToldOnlyOfWhatItKnows(t *testing.T) {
 	t.Parallel()
-	text := without(t, []byte("spec:\n  records: {folder: records}\n  systems:\n  - {name: a, type: old}\n  - {name: b, type: new}\n"), []string{"old"})
+	text := without(t, []byte("spec:\n  records: {folder: records}\n  systems:\n  - {name: a, type: old}\n  - {name: b, type: new}\n  ranges: [{name: a}]\n"), []string{"old"}, nil)
 	require.YAMLEq(t, "spec: {records: {folder: records}, systems: [{name: a, type: old}]}", string(text))
 }

@@ -7,6 +7,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"fermata/activities/compute"
+	"fermata/activities/dns"
 	"fermata/activities/fault"
 	"fermata/activities/firewall"
 	"fermata/activities/guest"
@@ -75,6 +76,8 @@ func ask(ctx workflow.Context, ref wire.SystemRef) (err error) {
 		_, err = firewall.Check(ctx, firewall.CheckInput{System: ref.Name})
 	case loadbalancer.Capability:
 		_, err = loadbalancer.Check(ctx, loadbalancer.CheckInput{System: ref.Name})
+	case dns.Capability:
+		_, err = dns.Check(ctx, dns.CheckInput{System: ref.Name})
 	case ticketing.Capability:
 		_, err = ticketing.Check(ctx, ticketing.CheckInput{System: ref.Name})
 	case notify.Capability:

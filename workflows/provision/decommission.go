@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"fermata/activities/compute"
+	"fermata/activities/dns"
 	"fermata/activities/firewall"
 	"fermata/activities/loadbalancer"
 	"fermata/activities/operation"
@@ -75,6 +76,7 @@ type estate struct {
 	Machines []compute.Ref                   `json:"machines"`
 	Rules    map[string][]firewall.Installed `json:"rules"` // By firewall.
 	Members  []loadbalancer.Member           `json:"members"`
+	Names    []dns.Published                 `json:"names,omitempty"`
 }
 
 func (e estate) grace() time.Duration { return time.Duration(e.Grace) * time.Second }
@@ -121,7 +123,7 @@ func (p *decommission) readRecord(ctx workflow.Context, found *estate) []wire.Ob
 			if err := json.Unmarshal(r.Spec, found.Server); err != nil {
 				return failed("records", err)
 			}
-			return nil
+			return wasChosen(found.Server, r.Plan)
 		}
 	}
 	return []wire.Observation{problem("records", "no record says that Fermata provisioned %s: check the name with `fermata history`", p.Owner())}
@@ -135,6 +137,9 @@ func (p *decommission) readings(found *estate) []reading {
 	provisioned := &provision{server: p.server}
 	if p.server.Spec.LoadBalancer != nil {
 		readings = append(readings, p.findMembers(found))
+	}
+	if p.server.Spec.DNS != nil {
+		readings = append(readings, p.findNames(found))
 	}
 	if p.server.Spec.Ticket != nil {
 		readings = append(readings, provisioned.lookAtDesk)

@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"fermata/activities/compute"
+	"fermata/activities/dns"
 	"fermata/activities/firewall"
 	"fermata/activities/guest"
 	"fermata/activities/loadbalancer"
@@ -27,10 +28,11 @@ import (
 type resolved struct {
 	Placement     compute.Placement `json:"placement"`
 	AuthorizedKey string            `json:"authorized_key"`
+	Network       *spec.Network     `json:"network,omitempty"` // As chosen from a range; nil: as the document has it.
 }
 
-// Plan reads every system that the run will touch.
-func (p *provision) Plan(ctx workflow.Context) (wire.Preview, error) {
+// planHere reads every system that the run will touch.
+func (p *provision) planHere(ctx workflow.Context) (wire.Preview, error) {
 	s := p.server.Spec
 	missing, err := polled(ctx, p.server.Metadata.Site, p.capabilities()...)
 	if err != nil || len(missing) > 0 {
@@ -58,6 +60,9 @@ func (p *provision) Plan(ctx workflow.Context) (wire.Preview, error) {
 	if s.LoadBalancer != nil {
 		readings = append(readings, p.lookAtPool)
 	}
+	if s.DNS != nil {
+		readings = append(readings, p.lookAtNames)
+	}
 	if s.Ticket != nil {
 		readings = append(readings, p.lookAtDesk)
 	}
@@ -65,6 +70,7 @@ func (p *provision) Plan(ctx workflow.Context) (wire.Preview, error) {
 		readings = append(readings, lookAtProber(name))
 	}
 	seen := look(ctx, readings...)
+	r.Network = p.chosen()
 	content, err := json.Marshal(r)
 	if err != nil {
 		return wire.Preview{}, fmt.Errorf("keeping what was resolved: %w", err)
@@ -92,6 +98,9 @@ func (p *provision) capabilities() []string {
 	}
 	if s.LoadBalancer != nil {
 		names = append(names, loadbalancer.Capability)
+	}
+	if s.DNS != nil {
+		names = append(names, dns.Capability)
 	}
 	if s.Ticket != nil {
 		names = append(names, ticketing.Capability)
@@ -151,6 +160,7 @@ func (p *provision) judgeCompute(name string, planned compute.Planned) []wire.Ob
 	}
 	for _, holder := range planned.AddressHeldBy {
 		if !own[holder.ID] {
+			p.addressHeldBy = holder.Name
 			seen = append(seen, problem("address", "%s is in use by machine %q", p.server.Spec.Network.Address, holder.Name))
 		}
 	}

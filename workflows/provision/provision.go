@@ -43,6 +43,9 @@ func PlanServer(ctx workflow.Context, in wire.PlanInput) (wire.Preview, error) {
 	if err != nil {
 		return wire.Preview{}, err
 	}
+	if shown, ok := p.(*provision); ok {
+		shown.dry = true
+	}
 	hash, err := decision.Hash(json.RawMessage(in.Document))
 	if err != nil {
 		return wire.Preview{}, invalid("hashing the document", err)
@@ -75,6 +78,12 @@ type provision struct {
 	// anew: a rotation meanwhile is no change of what was approved.
 	pins    []secret.Pinned
 	planned bool
+
+	// What a range needs: how the document has the network, who holds the address that was looked at last, and whether this
+	// plan is only shown.
+	asked         *spec.Server
+	addressHeldBy string
+	dry           bool
 }
 
 func newProvision(id string, document json.RawMessage) (*provision, error) {
@@ -114,6 +123,9 @@ func (p *provision) Facts() decision.Facts {
 
 // Conclude closes the ticket of a run that did not do what was asked.
 func (p *provision) Conclude(ctx workflow.Context, f *run.Frame, o wire.Outcome, reason string) error {
+	if p.server.Spec.Network.Range != "" && p.server.Spec.Network.Address != "" {
+		_ = p.letGo(ctx, nil) // A run that ended before its first step has reserved an address, too.
+	}
 	if p.server.Spec.Ticket == nil {
 		return nil
 	}

@@ -48,11 +48,15 @@ func (p *decommission) all(f *run.Frame, found estate) []planned {
 		steps = append(steps, s)
 		outward = append(outward, s.ID)
 	}
+	if p.server.Spec.DNS != nil {
+		steps = append(steps, p.withdraw(found))
+		outward = append(outward, stepNames)
+	}
 	steps = append(steps, p.retire(found, outward), p.grace(f, found.grace()))
 	if len(found.Members) > 0 {
 		steps = append(steps, p.leavePool(found))
 	}
-	steps = append(steps, p.destroy(found), p.absent())
+	steps = append(steps, p.destroy(found), p.absent(found))
 	return linked(append(steps, closeTicket(f, p.server)...))
 }
 
@@ -277,7 +281,7 @@ func gone(object string) error {
 }
 
 // absent looks whether anything of the owner is left, and whether anybody still answers at the address.
-func (p *decommission) absent() planned {
+func (p *decommission) absent(found estate) planned {
 	return planned{
 		Step: run.Step{
 			ID: stepAbsent, Title: "look that nothing is left", After: []string{stepDestroy}, Reversal: run.Nothing,
@@ -288,14 +292,14 @@ func (p *decommission) absent() planned {
 						return run.Result{}, temporal.NewApplicationError(o.Name+": "+o.Text, string(fault.Unavailable))
 					}
 				}
-				n := len(left.Machines) + len(left.Members)
+				n := len(left.Machines) + len(left.Members) + len(left.Names)
 				for _, device := range firewallsOf(p.server) {
 					n += len(left.Rules[device])
 				}
 				if n > 0 {
 					return run.Result{}, temporal.NewApplicationError(fmt.Sprintf("%d objects of %s are left", n, p.Owner()), string(fault.Conflict))
 				}
-				return run.Result{Lines: []string{"no machine, rule or pool member of this owner"}}, p.silent(ctx)
+				return run.Result{Lines: []string{"no machine, rule or pool member of this owner"}}, p.silent(ctx, found)
 			},
 		},
 		action: wire.Observe, object: "everything of " + string(p.Owner()),
@@ -303,7 +307,10 @@ func (p *decommission) absent() planned {
 }
 
 // silent asks at the server's own address: nobody must answer.
-func (p *decommission) silent(ctx workflow.Context) error {
+func (p *decommission) silent(ctx workflow.Context, found estate) error {
+	if err := p.unanswered(ctx, found); err != nil {
+		return err
+	}
 	a := p.server.Spec.Application
 	if a == nil {
 		return nil

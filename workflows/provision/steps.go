@@ -53,6 +53,9 @@ func (p *provision) Steps(f *run.Frame) ([]run.Step, error) {
 	if err := json.Unmarshal(f.Plan().Plan.Resolved, &r); err != nil {
 		return nil, fmt.Errorf("reading what the plan resolved: %w", err)
 	}
+	if r.Network != nil {
+		p.settle(*r.Network)
+	}
 	p.pins, p.planned = f.Plan().Plan.Secrets, true
 	return bare(p.all(f, r)), nil
 }
@@ -82,6 +85,7 @@ func shown(all []planned) []wire.PlannedChange {
 func (p *provision) all(f *run.Frame, r resolved) []planned {
 	s := p.server.Spec
 	steps := slices.Concat(p.reserve(), openTicket(f, s.Ticket, p.subject()), p.machine(f, r), p.inside(f))
+	steps = append(steps, p.names()...)
 	steps = append(steps, p.paths()...)
 	if s.LoadBalancer != nil {
 		steps = append(steps, p.service()...)
@@ -118,7 +122,7 @@ func (p *provision) reserve() []planned {
 				return reservation.Free(ctx, p.reservationID(), op)
 			},
 		},
-		action: wire.Use, object: "address " + p.address(), detail: []string{"reserved until the run ends"},
+		action: wire.Use, object: "address " + p.address(), detail: p.reservedText(),
 	}}
 }
 
@@ -223,7 +227,7 @@ func (p *provision) paths() []planned {
 		}
 		steps = append(steps, planned{
 			Step: run.Step{
-				ID: firewallStep(device), Title: "open the " + system("firewall", device), After: p.inner(), Reversal: run.Reversible,
+				ID: firewallStep(device), Title: "open the " + system("firewall", device), After: p.named(), Reversal: run.Reversible,
 				Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) {
 					out, err := firewall.OpenPaths(ctx, firewall.OpenPathsInput{System: device, Op: op, Rules: rules})
 					return run.Result{Output: out.Rules, Lines: detail}, err
@@ -251,7 +255,7 @@ func (p *provision) service() []planned {
 	lb := p.server.Spec.LoadBalancer
 	member := loadbalancer.Member{Backend: lb.Backend, Name: p.server.Metadata.Name, Address: p.address(), Port: lb.Port, Weight: lb.Weight}
 	object := lb.Backend + "/" + member.Name
-	after := p.inner()
+	after := p.named()
 	for _, device := range p.firewalls() {
 		after = append(after, firewallStep(device))
 	}

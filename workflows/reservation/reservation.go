@@ -101,6 +101,19 @@ func Take(ctx workflow.Context, id string, op operation.Op) error {
 	return conflict(id + " was reserved a moment ago and is being freed: try again")
 }
 
+// Try reserves what has this id for the run of op, if nobody holds it, and does not wait for whoever does.
+func Try(ctx workflow.Context, id string, op operation.Op) (taken bool, err error) {
+	err = begin(ctx, id, op)
+	if !temporal.IsWorkflowExecutionAlreadyStartedError(err) {
+		return err == nil, err
+	}
+	holder, err := Holder(ctx, id)
+	if err != nil {
+		return false, fmt.Errorf("asking who holds %s: %w", id, err)
+	}
+	return holder.Open && holder.Run == op.Key.Run, nil
+}
+
 func conflict(text string) error {
 	return temporal.NewNonRetryableApplicationError(text, string(fault.Conflict), nil)
 }
