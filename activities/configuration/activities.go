@@ -15,6 +15,7 @@ const Capability = "configuration"
 
 // Activity types.
 const (
+	activityCheck    = "configuration.Check"
 	activityDescribe = "configuration.Describe"
 	activityPreview  = "configuration.Preview"
 	activityApply    = "configuration.Apply"
@@ -33,9 +34,17 @@ func NewActivities(systems map[string]Runner, secrets secret.Pinner) *Activities
 
 // Register names every activity and its function.
 func (a *Activities) Register(register func(name string, activity any)) {
+	register(activityCheck, a.Check)
 	register(activityDescribe, a.Describe)
 	register(activityPreview, a.Preview)
 	register(activityApply, a.Apply)
+}
+
+// Check proves that plays can be run.
+func (a *Activities) Check(ctx context.Context, in CheckInput) (CheckOutput, error) {
+	return operation.Read(ctx, a.systems, in.System, func(r Runner) (CheckOutput, error) {
+		return CheckOutput{}, r.Check(ctx)
+	})
 }
 
 // Describe proves that plays can be run and the named secrets resolved, and tells what the playbook is.

@@ -9,6 +9,19 @@ import (
 	"fermata/activities/secret"
 )
 
+// CheckInput asks for Check.
+type CheckInput struct {
+	System string `json:"system,omitempty"`
+}
+
+// CheckOutput answers Check.
+type CheckOutput struct{}
+
+// Check proves that plays can be run.
+func Check(ctx workflow.Context, in CheckInput) (CheckOutput, error) {
+	return operation.Call[CheckOutput](ctx, Capability, activityCheck, time.Minute, in)
+}
+
 // DescribeInput asks for Describe.
 type DescribeInput struct {
 	System  string       `json:"system,omitempty"`

@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"fermata/activities/compute"
+	"fermata/activities/configuration"
 	"fermata/activities/firewall"
 	"fermata/activities/guest"
 	"fermata/activities/loadbalancer"
@@ -27,6 +28,7 @@ import (
 type resolved struct {
 	Placement     compute.Placement `json:"placement"`
 	AuthorizedKey string            `json:"authorized_key"`
+	Playbooks     []playbook        `json:"playbooks,omitempty"`
 }
 
 // Plan reads every system that the run will touch.
@@ -64,7 +66,13 @@ func (p *provision) Plan(ctx workflow.Context) (wire.Preview, error) {
 	for _, name := range p.probers() {
 		readings = append(readings, lookAtProber(name))
 	}
-	seen := look(ctx, readings...)
+	plays, played := p.lookAtPlays()
+	seen := look(ctx, append(readings, plays...)...)
+	books, versions := played()
+	r.Playbooks = books
+	if pinning {
+		pins = together(pins, versions)
+	}
 	content, err := json.Marshal(r)
 	if err != nil {
 		return wire.Preview{}, fmt.Errorf("keeping what was resolved: %w", err)
@@ -87,6 +95,9 @@ func (p *provision) probers() []string {
 func (p *provision) capabilities() []string {
 	s := p.server.Spec
 	names := []string{compute.Capability, guest.Capability}
+	if len(s.Configuration) > 0 {
+		names = append(names, configuration.Capability)
+	}
 	if len(s.Firewall) > 0 {
 		names = append(names, firewall.Capability)
 	}
