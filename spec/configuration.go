@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -20,6 +22,12 @@ type Play struct {
 	Secrets   map[string]string   `yaml:"secrets,omitempty" json:"secrets,omitempty"` // Variables whose value is a secret: references secret://provider/name.
 	Tags      []string            `yaml:"tags,omitempty" json:"tags,omitempty"`       // Only tasks with one of these tags are run; empty: all.
 }
+
+// VariableNames are the names of the variables that are given as values, sorted.
+func (p Play) VariableNames() []string { return slices.Sorted(maps.Keys(p.Variables)) }
+
+// SecretNames are the names of the variables that are secrets, sorted.
+func (p Play) SecretNames() []string { return slices.Sorted(maps.Keys(p.Secrets)) }
 
 // Variable is a value of any form, written in JSON.
 type Variable string
@@ -111,7 +119,8 @@ func (c checker) configuration(plays []Play) {
 		c.unique(at+"name", play.Name, names)
 		c.form(at+"system", play.System, labelForm)
 		c.form(at+"playbook", play.Playbook, playbookForm)
-		for name, value := range play.Variables {
+		for _, name := range play.VariableNames() {
+			value := play.Variables[name]
 			c.variable(at+"variables."+name, name)
 			if where := at + "variables." + name; c.Sound(where) && strings.HasPrefix(string(value), `"secret://`) {
 				c.Add(where, "expected a value, found a reference to a secret: put it under secrets")
@@ -120,7 +129,8 @@ func (c checker) configuration(plays []Play) {
 				c.Add(at+"variables."+name, "expected no secret, found %s: keep it with a secret provider, and name it under secrets", what)
 			}
 		}
-		for name, ref := range play.Secrets {
+		for _, name := range play.SecretNames() {
+			ref := play.Secrets[name]
 			where := at + "secrets." + name
 			c.variable(where, name)
 			if _, twice := play.Variables[name]; twice {

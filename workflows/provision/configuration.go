@@ -3,7 +3,6 @@ package provision
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -63,8 +62,8 @@ func (p *provision) play(f *run.Frame, r resolved, play spec.Play, after []strin
 				asked := playOf(play)
 				asked.Digest = book.Digest
 				secrets := map[string]secret.Ref{}
-				for name, ref := range play.Secrets { //workflowcheck:ignore // It fills a map: the order does not show.
-					secrets[name] = p.exact(secret.Ref(ref))
+				for _, name := range play.SecretNames() {
+					secrets[name] = p.exact(secret.Ref(play.Secrets[name]))
 				}
 				out, err := configuration.Apply(ctx, configuration.ApplyInput{
 					System: play.System, Op: op, Play: asked, Secrets: secrets,
@@ -79,11 +78,11 @@ func (p *provision) play(f *run.Frame, r resolved, play spec.Play, after []strin
 
 func playOf(play spec.Play) configuration.Play {
 	asked := configuration.Play{Playbook: play.Playbook, Tags: play.Tags}
-	for name, value := range play.Variables { //workflowcheck:ignore // It fills a map: the order does not show.
+	for _, name := range play.VariableNames() {
 		if asked.Variables == nil {
 			asked.Variables = map[string]json.RawMessage{}
 		}
-		asked.Variables[name] = json.RawMessage(value)
+		asked.Variables[name] = json.RawMessage(play.Variables[name])
 	}
 	return asked
 }
@@ -96,10 +95,10 @@ func playDetail(play spec.Play, book playbook) []string {
 	if len(play.Tags) > 0 {
 		lines = append(lines, "tags "+strings.Join(play.Tags, ", "))
 	}
-	for _, name := range sorted(play.Variables) {
+	for _, name := range play.VariableNames() {
 		lines = append(lines, "variable "+name+" = "+string(play.Variables[name]))
 	}
-	for _, name := range sorted(play.Secrets) {
+	for _, name := range play.SecretNames() {
 		lines = append(lines, "variable "+name+" from "+play.Secrets[name])
 	}
 	return append(lines, named("task", book.Tasks)...)
@@ -135,8 +134,6 @@ func named(what string, names []string) []string {
 	return lines
 }
 
-func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
-
 func (r resolved) playbook(name string) playbook {
 	for _, book := range r.Playbooks {
 		if book.Play == name {
@@ -149,7 +146,7 @@ func (r resolved) playbook(name string) playbook {
 // playSecrets are the references of one play, each in the version that the plan in force pins.
 func (p *provision) playSecrets(play spec.Play) []secret.Ref {
 	var refs []secret.Ref
-	for _, name := range sorted(play.Secrets) {
+	for _, name := range play.SecretNames() {
 		refs = append(refs, p.exact(secret.Ref(play.Secrets[name])))
 	}
 	return refs

@@ -181,7 +181,7 @@ func locks(t *testing.T, b Bench) {
 	require.NoError(t, <-ended)
 	require.NoError(t, <-waiting)
 	f.free()
-	f.Root(t, "(exec 8>>/run/lock/fermata.lock; flock 8; echo $$ > /run/holder; exec sleep 1000) >/dev/null 2>&1 & while ! [ -s /run/holder ]; do sleep 0.1; done")
+	f.Root(t, "sh -c 'exec 8>>/run/lock/fermata.lock; flock 8; echo $$ > /run/holder; exec sleep 1000' >/dev/null 2>&1 & while ! [ -s /run/holder ]; do sleep 0.1; done")
 	_, err = other.Apply(t.Context(), op(), f.Host(), play(Writes), values(), &operation.Memory{})
 	refuses(t, fault.Unavailable, err, "another command")
 	f.Root(t, "kill $(cat /run/holder); while ! flock -n /run/lock/fermata.lock true; do sleep 0.1; done")
