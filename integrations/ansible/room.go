@@ -44,8 +44,8 @@ func memory() string {
 func sweep() {
 	left, _ := filepath.Glob(filepath.Join(memory(), roomPrefix+"*"))
 	for _, folder := range left {
-		lock, err := locked(folder)
-		if err != nil { // In use, or somebody else's.
+		lock, err := locked(filepath.Join(folder, lockName), 0)
+		if err != nil { // In use, or somebody else's, or being made.
 			continue
 		}
 		_ = os.RemoveAll(folder)
@@ -53,9 +53,25 @@ func sweep() {
 	}
 }
 
-// locked takes the lock of a room.
-func locked(folder string) (*os.File, error) {
-	file, err := os.OpenFile(filepath.Join(folder, "lock"), os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW, 0o600)
+// lockName is the file in a room whose lock is held as long as anybody works there. It gets the name when it is held, so
+// that a room that is being made is not swept away.
+const lockName = "lock"
+
+func hold(folder string) (*os.File, error) {
+	fresh := filepath.Join(folder, lockName+".new")
+	file, err := locked(fresh, os.O_CREATE)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Rename(fresh, filepath.Join(folder, lockName)); err != nil {
+		_ = file.Close()
+		return nil, err
+	}
+	return file, nil
+}
+
+func locked(path string, flags int) (*os.File, error) {
+	file, err := os.OpenFile(path, os.O_RDWR|syscall.O_NOFOLLOW|flags, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +94,7 @@ func (r *Runner) prepare(p configuration.Play) (_ *room, err error) {
 			m.close()
 		}
 	}()
-	if m.lock, err = locked(folder); err != nil {
+	if m.lock, err = hold(folder); err != nil {
 		return nil, fault.Wrap(fault.Unavailable, err, "locking the folder of a play")
 	}
 	if m.digest, err = snapshot(r.cfg.Project, m.path("project")); err != nil {

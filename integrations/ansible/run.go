@@ -49,6 +49,21 @@ type execution struct {
 	heard     func(event) // Called with each event, in order.
 }
 
+// variablesName is the file of a room that has the variables, sealed.
+const variablesName = "variables"
+
+// seal writes the variables to the room and returns the pipe that has the key to them.
+func (x execution) seal() (*os.File, error) {
+	sealed, password, err := seal(x.variables)
+	if err != nil {
+		return nil, err
+	}
+	if err := x.room.write(variablesName, sealed); err != nil {
+		return nil, err
+	}
+	return filled(password)
+}
+
 // ended is how the program ended by itself.
 type ended struct {
 	status         int
@@ -73,29 +88,27 @@ func (r *Runner) execute(ctx context.Context, x execution) (ended, error) {
 		return ended{}, fault.Wrap(fault.Unavailable, err, "starting ansible-playbook")
 	}
 	defer func() { _ = events.Close() }()
-	pipe, err := newPipe(x.room.path("variables"), x.variables)
+	password, err := x.seal()
 	if err != nil {
 		_ = report.Close()
 		return ended{}, fault.Wrap(fault.Unavailable, err, "starting ansible-playbook")
 	}
 	var stdout, stderr limited
-	cmd := exec.CommandContext(limitedCtx, program, append([]string{"-e", "@" + pipe.path}, x.args...)...) //nolint:gosec // Its arguments are checked.
+	cmd := exec.CommandContext(limitedCtx, program, append([]string{"-e", "@" + x.room.path(variablesName), "--vault-password-file", "/dev/fd/4"}, x.args...)...) //nolint:gosec // Its arguments are checked.
 	cmd.Stdout, cmd.Stderr, cmd.Env, cmd.Dir = &stdout, &stderr, r.settings(x.room, secureShell), x.room.path("project")
-	cmd.ExtraFiles = append([]*os.File{report}, x.inherit...) // The first is descriptor 3, as the plugin has it.
+	cmd.ExtraFiles = append([]*os.File{report, password}, x.inherit...) // Descriptors 3, as the plugin has it, and 4.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = lingering
 	err = cmd.Start()
-	_ = report.Close()
+	_, _ = report.Close(), password.Close()
 	if err != nil {
-		pipe.close()
 		return ended{}, fault.Wrap(fault.Invalid, err, "starting ansible-playbook")
 	}
 	listened := make(chan struct{})
 	go func() { listen(events, x.heard); close(listened) }()
 	err = cmd.Wait()
 	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // What it left behind holds nothing that is still needed.
-	pipe.close()
 	_ = events.SetReadDeadline(time.Now().Add(lingering))
 	<-listened
 	return r.ended(ctx, limitedCtx, cmd, err, &stdout, &stderr)
@@ -114,43 +127,4 @@ func (r *Runner) ended(ctx, limitedCtx context.Context, cmd *exec.Cmd, err error
 		return ended{}, fault.New(fault.Ambiguous, "ansible-playbook was killed (%s)", cmd.ProcessState)
 	}
 	return ended{status: cmd.ProcessState.ExitCode(), stdout: stdout.kept.String(), stderr: stderr.text()}, nil
-}
-
-// namedPipe hands bytes to the program: they are in no file, argument or variable of the environment. It has a name because
-// Ansible resolves links, and finds no file behind those of /dev/fd.
-type namedPipe struct {
-	path string
-	done chan struct{}
-}
-
-func newPipe(path string, data []byte) (*namedPipe, error) {
-	_ = os.Remove(path)
-	if err := syscall.Mkfifo(path, 0o600); err != nil {
-		return nil, err
-	}
-	p := &namedPipe{path: path, done: make(chan struct{})}
-	go func() {
-		defer close(p.done)
-		to, err := os.OpenFile(path, os.O_WRONLY, 0) //nolint:gosec // Our own; it waits for the reader.
-		if err != nil {
-			return
-		}
-		_, _ = to.Write(data)
-		_ = to.Close()
-	}()
-	return p, nil
-}
-
-// close lets the writer go that nobody has read from.
-func (p *namedPipe) close() {
-	reader, err := os.OpenFile(p.path, os.O_RDONLY|syscall.O_NONBLOCK, 0) //nolint:gosec // Our own.
-	if err == nil {
-		select {
-		case <-p.done:
-		case <-time.After(10 * time.Millisecond): // It has opened the pipe now; a write that nobody reads ends with the reader.
-		}
-		_ = reader.Close()
-	}
-	<-p.done
-	_ = os.Remove(p.path)
 }
