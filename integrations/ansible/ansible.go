@@ -2,7 +2,7 @@
 //
 // It implements the port of activities/configuration. It promises that only the project that was pinned is run, from a
 // copy that nobody else can change; that a play runs over one SSH connection which holds the guest's lock, so that a play
-// without the lock reaches nothing; that secrets go to the program through a pipe, and what comes back has them hidden;
+// without the lock reaches nothing; that secrets go to the program sealed, with a key that goes through a pipe, and what comes back has them hidden;
 // and that nothing of the worker account's own settings of Ansible or SSH is picked up.
 package ansible
 
