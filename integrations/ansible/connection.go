@@ -28,7 +28,8 @@ const (
 )
 
 // holdScript runs as root on the guest for as long as a play takes. $1 says who plays, $2 is how many seconds it waits for a
-// lock. It ends when its input does: when the worker and all that it started for this play are gone.
+// lock. Its input ends when the worker and all that it started for this play are gone; it keeps the lock until the last module
+// has ended too, also where the connection broke and nobody waits for it.
 const holdScript = `set -u
 who() { echo busy; head -c 300 "$play" 2>/dev/null; exit 75; }
 play=` + playLock + `
@@ -43,6 +44,8 @@ printf '%s\n' "$1" > "$play"
 trap ': > "$play"' EXIT
 echo held
 cat > /dev/null
+exec 9>>"$play"
+flock 9
 `
 
 // connection is the one SSH connection of a play. It holds the guest's lock, and Ansible's sessions run inside it.

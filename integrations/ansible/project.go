@@ -104,7 +104,7 @@ func copyFile(into, name string, data []byte, program bool) error {
 	if program {
 		mode = 0o700
 	}
-	return os.WriteFile(filepath.Join(into, name), data, mode)
+	return os.WriteFile(filepath.Join(into, name), data, mode) //nolint:gosec // The name is what walking the project gave.
 }
 
 // playbook is the path of a playbook in the copy of a project.

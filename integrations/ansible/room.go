@@ -19,7 +19,7 @@ var callback []byte
 const roomPrefix = "fermata-ansible-"
 
 // playLock is what every module of a play holds on the guest while it runs, shared: one that goes on after its connection
-// is gone keeps the next play waiting. The file says who plays.
+// is gone keeps the guest's lock taken. The file says who plays.
 const playLock = "/run/lock/fermata-play.lock"
 
 // room is a play's own folder, closed to all but the worker's account. Where the machine has a file system in memory, it

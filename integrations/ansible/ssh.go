@@ -170,7 +170,8 @@ func (r *Runner) lend(ctx context.Context, m *room, hops []hop) (stop func(), er
 			return nil, fault.Wrap(fault.Unavailable, err, "writing a public key")
 		}
 	}
-	listener, err := net.Listen("unix", m.path("agent"))
+	var listening net.ListenConfig
+	listener, err := listening.Listen(ctx, "unix", m.path("agent"))
 	if err != nil {
 		return nil, fault.Wrap(fault.Unavailable, err, "lending the key to ssh")
 	}

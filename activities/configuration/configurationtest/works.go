@@ -107,7 +107,7 @@ func projects(t *testing.T, b Bench) {
 	for _, change := range []func(){
 		func() { require.NoError(t, os.WriteFile(filepath.Join(f.Project(), "more.txt"), nil, 0o600)) },
 		func() { require.NoError(t, os.WriteFile(filepath.Join(f.Project(), "more.txt"), []byte("x"), 0o600)) },
-		func() { require.NoError(t, os.Chmod(filepath.Join(f.Project(), "more.txt"), 0o700)) },
+		func() { require.NoError(t, os.Chmod(filepath.Join(f.Project(), "more.txt"), 0o700)) }, //nolint:gosec // A program.
 		func() {
 			require.NoError(t, os.Rename(filepath.Join(f.Project(), "more.txt"), filepath.Join(f.Project(), "less.txt")))
 		},

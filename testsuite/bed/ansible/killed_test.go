@@ -131,9 +131,10 @@ func TestSecretsAreNowhere(t *testing.T) {
 	ended := make(chan error, 1)
 	said := &operation.Memory{}
 	var did configuration.Applied
+	r := d.Runner(t, time.Minute)
 	go func() {
 		var err error
-		did, err = d.Runner(t, time.Minute).Apply(t.Context(), opOf("01K0000000000000000000RUN1"), d.Host(), configuration.Play{Playbook: "secretive.yml"},
+		did, err = r.Apply(t.Context(), opOf("01K0000000000000000000RUN1"), d.Host(), configuration.Play{Playbook: "secretive.yml"},
 			configuration.Values{"password": secret.NewValue([]byte(canary))}, said)
 		ended <- err
 	}()
