@@ -39,7 +39,7 @@ func TestTheExample(t *testing.T) {
 	described, err := r.Describe(t.Context(), play)
 	require.NoError(t, err)
 	require.Equal(t, []string{
-		"baseline : Greet who logs in", "baseline : Limit open files", "baseline : Give the agent its token",
+		"baseline : Greet who is about to log in", "baseline : Limit open files", "baseline : Give the agent its token",
 	}, described.Tasks)
 	play.Digest = described.Digest
 
@@ -51,7 +51,7 @@ func TestTheExample(t *testing.T) {
 	require.Equal(t, 4, did.Recap.Changed, "three tasks and the handler")
 	require.Empty(t, did.Blind)
 	require.Empty(t, did.Restless)
-	require.Equal(t, "web-01: managed by Fermata for storefront@example.net\n{{ this is text }} & nothing else\n", d.Root(t, "cat /etc/motd"))
+	require.Equal(t, "web-01: managed by Fermata for storefront@example.net\n{{ this is text }} & nothing else\n", d.Root(t, "cat /etc/issue"))
 	require.Equal(t, "hello soft nofile 4096\nhello hard nofile 8192\n", d.Root(t, "cat /etc/security/limits.d/90-storefront.conf"))
 	require.Equal(t, "cAnaRy-token-of-the-agent\n", d.Root(t, "cat /etc/storefront-token"))
 	again, err := r.Apply(t.Context(), opOf("01K0000000000000000000RUN1"), d.Host(), play, values, &operation.Memory{})
