@@ -96,7 +96,8 @@ type Runner interface {
 	Check(ctx context.Context) error
 	// Describe reads the playbook. It reaches no host. Invalid: a playbook with an error of syntax, or without tasks.
 	Describe(ctx context.Context, p Play) (Description, error)
-	// Preview runs check mode with diff. Faults: those of Apply.
+	// Preview runs check mode with diff. It changes nothing but what a playbook's own tasks insist on changing in check mode.
+	// Faults: those of Apply.
 	Preview(ctx context.Context, h Host, p Play, v Values, progress operation.Progress) (Foresight, error)
 	// Apply runs check mode, the play, and check mode again, all under the host's lock. Running it again is how a lost
 	// attempt is taken up: a playbook describes a state.

@@ -100,7 +100,7 @@ func (i *installation) plant(t *testing.T) (key string) {
 	require.NoError(t, err)
 	i.planted = map[string]string{
 		"vcenter-password": canary.Word("vcenter"), "web-01-session-key": canary.Secret("session"), "volume": canary.Secret("volume"),
-		playSecret: canary.Secret("playbook"),
+		playSecret:    canary.Secret("playbook"),
 		"payload-key": string(payload.Secret), "worker-key": string(parsed.(*ed25519.PrivateKey).Seed()),
 	}
 	for name, text := range i.planted {
