@@ -86,6 +86,12 @@ func setupOf() configurationtest.Setup { return configurationtest.Setup{} }
 
 func (l *lab) boot(t *testing.T, s configurationtest.Setup) *debian {
 	t.Helper()
+	return l.bootWith(t, s, nil)
+}
+
+// bootWith boots a guest that has files of its own.
+func (l *lab) bootWith(t *testing.T, s configurationtest.Setup, files map[string]string) *debian {
+	t.Helper()
 	accepted := l.public
 	if s.NoKey {
 		_, other, err := machine.NewKey()
@@ -95,6 +101,7 @@ func (l *lab) boot(t *testing.T, s configurationtest.Setup) *debian {
 	address := fmt.Sprintf("127.3.%d.1", l.booted.Add(1))
 	m, err := machine.Start(l.ctx, machine.Options{
 		Name: "web-01", Network: l.net, Namespace: namespace, Address: address, Root: l.image, Folder: host.Folder(t), AuthorizedKeys: []string{accepted},
+		Files: files,
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, m.Stop()) })
