@@ -32,6 +32,7 @@ func (c checker) server(s *Server) {
 	c.access(s.Spec.Access, s.Spec.Compute.Customization)
 	c.storage(s.Spec.Storage)
 	c.os(s.Spec.OS)
+	c.configuration(s.Spec.Configuration)
 	c.application(s.Spec.Application)
 	c.files(s)
 	c.firewall(s.Spec.Firewall, s.Spec.Network.Address)

@@ -21,7 +21,7 @@ func SchemaID(kind string) string { return "urn:fermata:schema:v1:" + strings.To
 
 // sources are where the fields' descriptions are: the comments that developers read are those that editors show.
 //
-//go:embed server.go policy.go
+//go:embed server.go configuration.go policy.go
 var sources embed.FS
 
 // schema is the part of JSON Schema 2020-12 that Schema uses, in the order that it is written.
@@ -115,7 +115,7 @@ type commentary map[string]string
 
 func descriptions() (commentary, error) {
 	comments := commentary{}
-	for _, name := range []string{"server.go", "policy.go"} {
+	for _, name := range []string{"server.go", "configuration.go", "policy.go"} {
 		source, err := sources.ReadFile(name)
 		if err != nil {
 			return nil, err
@@ -182,6 +182,8 @@ func (c commentary) value(t reflect.Type) *schema {
 		return &schema{Type: "string", Pattern: durationPattern}
 	case t == reflect.TypeFor[yaml.Node](): // Somebody else reads it.
 		return &schema{Type: "object"}
+	case t == reflect.TypeFor[Variable]():
+		return &schema{}
 	case t.Kind() == reflect.Pointer:
 		return c.value(t.Elem())
 	case t.Kind() == reflect.Struct:

@@ -22,17 +22,19 @@ type Metadata struct {
 
 // ServerSpec is what a server should be.
 type ServerSpec struct {
-	Compute      Compute       `yaml:"compute" json:"compute"`                               // Where the machine runs and how large it is.
-	Network      Network       `yaml:"network" json:"network"`                               // The machine's first address.
-	Access       Access        `yaml:"access" json:"access"`                                 // How the worker reaches the guest.
-	Storage      []Volume      `yaml:"storage,omitempty" json:"storage,omitempty"`           // Data disks with a file system on each; a mount inside another comes after it.
-	OS           OS            `yaml:"os,omitempty" json:"os,omitzero"`                      // Configuration of the operating system.
-	Application  *Application  `yaml:"application,omitempty" json:"application,omitempty"`   // The application: a package or an archive.
-	Firewall     []Rule        `yaml:"firewall,omitempty" json:"firewall,omitempty"`         // Rules that let traffic to the server pass.
-	LoadBalancer *LoadBalancer `yaml:"loadBalancer,omitempty" json:"loadBalancer,omitempty"` // The pool that the server joins.
-	DNS          *DNS          `yaml:"dns,omitempty" json:"dns,omitempty"`                   // The server's name in DNS.
-	Ticket       *Ticket       `yaml:"ticket,omitempty" json:"ticket,omitempty"`             // The change ticket.
-	Run          RunPolicy     `yaml:"run,omitempty" json:"run,omitzero"`                    // How the run behaves when something goes wrong or nobody answers.
+	Compute Compute  `yaml:"compute" json:"compute"`                     // Where the machine runs and how large it is.
+	Network Network  `yaml:"network" json:"network"`                     // The machine's first address.
+	Access  Access   `yaml:"access" json:"access"`                       // How the worker reaches the guest.
+	Storage []Volume `yaml:"storage,omitempty" json:"storage,omitempty"` // Data disks with a file system on each; a mount inside another comes after it.
+	OS      OS       `yaml:"os,omitempty" json:"os,omitzero"`            // Configuration of the operating system.
+	// Configuration is the playbooks that are run on the server, one after the other.
+	Configuration []Play        `yaml:"configuration,omitempty" json:"configuration,omitempty"`
+	Application   *Application  `yaml:"application,omitempty" json:"application,omitempty"`   // The application: a package or an archive.
+	Firewall      []Rule        `yaml:"firewall,omitempty" json:"firewall,omitempty"`         // Rules that let traffic to the server pass.
+	LoadBalancer  *LoadBalancer `yaml:"loadBalancer,omitempty" json:"loadBalancer,omitempty"` // The pool that the server joins.
+	DNS           *DNS          `yaml:"dns,omitempty" json:"dns,omitempty"`                   // The server's name in DNS.
+	Ticket        *Ticket       `yaml:"ticket,omitempty" json:"ticket,omitempty"`             // The change ticket.
+	Run           RunPolicy     `yaml:"run,omitempty" json:"run,omitzero"`                    // How the run behaves when something goes wrong or nobody answers.
 }
 
 // Compute says where the machine runs and how large it is.

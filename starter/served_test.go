@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fermata/integrations"
+	"fermata/integrations/ansible"
 	"fermata/integrations/haproxy"
 	"fermata/integrations/http"
 	"fermata/integrations/linux"
@@ -25,7 +26,7 @@ func TestTheListOfWhatIsServedIsTheIntegrationsOwn(t *testing.T) {
 	t.Parallel()
 	own := map[string][]string{}
 	for _, i := range []integrations.Integration{
-		haproxy.Integration(), http.Integration(), linux.Integration(), nftables.Integration(), requesttracker.Integration(),
+		ansible.Integration(), haproxy.Integration(), http.Integration(), linux.Integration(), nftables.Integration(), requesttracker.Integration(),
 		servicenow.Integration(), smtp.Integration(), vsphere.Integration(), webhook.Integration(),
 	} {
 		own[i.Type] = i.Serves

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"fermata/activities/compute"
+	"fermata/activities/configuration"
 	"fermata/activities/dns"
 	"fermata/activities/firewall"
 	"fermata/activities/guest"
@@ -37,6 +38,9 @@ func capabilities() []capability {
 	return []capability{
 		{compute.Capability, binding(func(s map[string]compute.Platform, _ secret.Pinner) activitySet { return compute.NewActivities(s) }), checking(compute.Platform.Check)},
 		{guest.Capability, binding(func(s map[string]guest.Access, r secret.Pinner) activitySet { return guest.NewActivities(s, r) }), checking(guest.Access.Check)},
+		{configuration.Capability, binding(func(s map[string]configuration.Runner, r secret.Pinner) activitySet {
+			return configuration.NewActivities(s, r)
+		}), checking(configuration.Runner.Check)},
 		{firewall.Capability, binding(func(s map[string]firewall.Firewall, _ secret.Pinner) activitySet { return firewall.NewActivities(s) }), checking(firewall.Firewall.Check)},
 		{loadbalancer.Capability, binding(func(s map[string]loadbalancer.Balancer, _ secret.Pinner) activitySet {
 			return loadbalancer.NewActivities(s)

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"fermata/integrations"
+	"fermata/integrations/ansible"
 	"fermata/integrations/haproxy"
 	"fermata/integrations/http"
 	"fermata/integrations/linux"
@@ -18,6 +19,7 @@ import (
 // builtIn are the integrations that Fermata comes with. Others are added with WithIntegration.
 func builtIn() []integrations.Integration {
 	return []integrations.Integration{
+		ansible.Integration(),
 		haproxy.Integration(),
 		http.Integration(),
 		linux.Integration(),

@@ -7,6 +7,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"fermata/activities/compute"
+	"fermata/activities/configuration"
 	"fermata/activities/dns"
 	"fermata/activities/fault"
 	"fermata/activities/firewall"
@@ -72,6 +73,8 @@ func ask(ctx workflow.Context, ref wire.SystemRef) (err error) {
 		_, err = compute.Check(ctx, compute.CheckInput{System: ref.Name})
 	case guest.Capability:
 		_, err = guest.Check(ctx, guest.CheckInput{System: ref.Name})
+	case configuration.Capability:
+		_, err = configuration.Check(ctx, configuration.CheckInput{System: ref.Name})
 	case firewall.Capability:
 		_, err = firewall.Check(ctx, firewall.CheckInput{System: ref.Name})
 	case loadbalancer.Capability:

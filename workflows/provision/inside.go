@@ -21,11 +21,11 @@ func (p *provision) inner() []string {
 	for _, v := range p.server.Spec.Storage {
 		after = append(after, stepVolume+v.Name)
 	}
-	return after
+	return append(after, p.played()...)
 }
 
 // inside are the steps in the guest. They go with the machine, which this run made.
-func (p *provision) inside(f *run.Frame) []planned {
+func (p *provision) inside(f *run.Frame, r resolved) []planned {
 	access := p.server.Spec.Access
 	name := p.server.Metadata.Name
 	steps := []planned{{
@@ -62,6 +62,7 @@ func (p *provision) inside(f *run.Frame) []planned {
 	for _, v := range p.server.Spec.Storage {
 		steps = append(steps, p.volume(f, v))
 	}
+	steps = append(steps, p.plays(f, r)...)
 	if p.server.Spec.Application != nil {
 		steps = append(steps, p.application(f), p.health())
 	}
@@ -128,6 +129,7 @@ func (p *provision) application(f *run.Frame) planned {
 	for _, v := range p.server.Spec.Storage {
 		after = append(after, stepVolume+v.Name)
 	}
+	after = append(after, p.played()...)
 	return planned{
 		Step: run.Step{
 			ID: stepApplication, Title: "install the application", After: after, Reversal: run.WithMachine,

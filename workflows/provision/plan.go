@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"fermata/activities/compute"
+	"fermata/activities/configuration"
 	"fermata/activities/dns"
 	"fermata/activities/firewall"
 	"fermata/activities/guest"
@@ -29,6 +30,7 @@ type resolved struct {
 	Placement     compute.Placement `json:"placement"`
 	AuthorizedKey string            `json:"authorized_key"`
 	Network       *spec.Network     `json:"network,omitempty"` // As chosen from a range; nil: as the document has it.
+	Playbooks     []playbook        `json:"playbooks,omitempty"`
 }
 
 // planHere reads every system that the run will touch.
@@ -69,7 +71,13 @@ func (p *provision) planHere(ctx workflow.Context) (wire.Preview, error) {
 	for _, name := range p.probers() {
 		readings = append(readings, lookAtProber(name))
 	}
-	seen := look(ctx, readings...)
+	plays, played := p.lookAtPlays()
+	seen := look(ctx, append(readings, plays...)...)
+	books, versions := played()
+	r.Playbooks = books
+	if pinning {
+		pins = together(pins, versions)
+	}
 	r.Network = p.chosen()
 	content, err := json.Marshal(r)
 	if err != nil {
@@ -93,6 +101,9 @@ func (p *provision) probers() []string {
 func (p *provision) capabilities() []string {
 	s := p.server.Spec
 	names := []string{compute.Capability, guest.Capability}
+	if len(s.Configuration) > 0 {
+		names = append(names, configuration.Capability)
+	}
 	if len(s.Firewall) > 0 {
 		names = append(names, firewall.Capability)
 	}

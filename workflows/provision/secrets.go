@@ -15,10 +15,14 @@ const pinSecrets = "pin-secrets"
 
 // pinning reports whether this planning is the one that pins: the first of a run that has secrets.
 func (p *provision) pinning(ctx workflow.Context) bool {
-	return !p.planned && len(p.secrets()) > 0 && workflow.GetVersion(ctx, pinSecrets, workflow.DefaultVersion, 1) != workflow.DefaultVersion
+	return !p.planned && p.hasSecrets() && workflow.GetVersion(ctx, pinSecrets, workflow.DefaultVersion, 1) != workflow.DefaultVersion
 }
 
-// secrets are the references that the run resolves, each in the version that the plan in force pins.
+func (p *provision) hasSecrets() bool {
+	return len(p.secrets()) > 0 || slices.ContainsFunc(p.server.Spec.Configuration, func(play spec.Play) bool { return len(play.Secrets) > 0 })
+}
+
+// secrets are the references that the run resolves for files, each in the version that the plan in force pins.
 func (p *provision) secrets() []secret.Ref {
 	files := slices.Clone(p.server.Spec.OS.Files)
 	if a := p.server.Spec.Application; a != nil {

@@ -84,7 +84,7 @@ func shown(all []planned) []wire.PlannedChange {
 // all lists the steps in the order of the runbook. A step that the spec does not ask for is not there.
 func (p *provision) all(f *run.Frame, r resolved) []planned {
 	s := p.server.Spec
-	steps := slices.Concat(p.reserve(), openTicket(f, s.Ticket, p.subject()), p.machine(f, r), p.inside(f))
+	steps := slices.Concat(p.reserve(), openTicket(f, s.Ticket, p.subject()), p.machine(f, r), p.inside(f, r))
 	steps = append(steps, p.names()...)
 	steps = append(steps, p.paths()...)
 	if s.LoadBalancer != nil {
