@@ -79,6 +79,8 @@ var constraints = map[string]constraint{
 	"LoadBalancer.VerifySystem":  {form: labelForm},
 	"Ticket.System":              {form: labelForm},
 	"Ticket.Subject":             {longest: 200},
+	"Inventory.System":           {form: labelForm},
+	"Inventory.Class":            {form: classForm},
 	"RunPolicy.OnFailure":        {enum: []string{OnFailureHold, OnFailureUndo}, value: OnFailureHold},
 	"RunPolicy.ApprovalDeadline": {value: "72h"},
 	"RunPolicy.RetryFor":         {value: "1h"},

@@ -8,7 +8,7 @@ var served = map[string][]string{
 	"linux":          {"guest"},
 	"nftables":       {"firewall"},
 	"requesttracker": {"ticketing"},
-	"servicenow":     {"ticketing"},
+	"servicenow":     {"ticketing", "inventory"},
 	"smtp":           {"notify"},
 	"vsphere":        {"compute"},
 	"webhook":        {"notify"},

@@ -6,6 +6,7 @@ import (
 	"fermata/activities/compute"
 	"fermata/activities/firewall"
 	"fermata/activities/guest"
+	"fermata/activities/inventory"
 	"fermata/activities/loadbalancer"
 	"fermata/activities/notify"
 	"fermata/activities/probe"
@@ -41,6 +42,7 @@ func capabilities() []capability {
 			return loadbalancer.NewActivities(s)
 		}), checking(loadbalancer.Balancer.Check)},
 		{ticketing.Capability, binding(func(s map[string]ticketing.Desk, _ secret.Pinner) activitySet { return ticketing.NewActivities(s) }), checking(func(d ticketing.Desk, ctx context.Context) error { return d.Check(ctx, "") })},
+		{inventory.Capability, binding(func(s map[string]inventory.CMDB, _ secret.Pinner) activitySet { return inventory.NewActivities(s) }), checking(func(c inventory.CMDB, ctx context.Context) error { return c.CheckClass(ctx, "") })},
 		{notify.Capability, binding(func(s map[string]notify.Notifier, _ secret.Pinner) activitySet { return notify.NewActivities(s) }), checking(notify.Notifier.Check)},
 		{probe.Capability, binding(func(s map[string]probe.Prober, _ secret.Pinner) activitySet { return probe.NewActivities(s) }), checking(probe.Prober.Check)},
 	}
