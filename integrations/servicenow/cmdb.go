@@ -50,6 +50,9 @@ func (d *Driver) makeItem(ctx context.Context, op operation.Op, class string, r 
 	if err != nil {
 		return nil, err
 	}
+	if old != nil && old.Key.value == op.Key.String() { // Another attempt was faster, just now.
+		return d.keyedItems(ctx, op.Key.String())
+	}
 	fields := itemContent(op, r, content)
 	var sysID string
 	if old == nil {
@@ -81,8 +84,8 @@ func itemContent(op operation.Op, r inventory.Request, attributes string) map[st
 	return fields
 }
 
-// retiredItem returns the owner's newest retired item, nil if there is none. Fault: Conflict for an item in service that has the
-// name or the owner: it belongs to another operation, or to people.
+// retiredItem returns the owner's newest retired item, or the one that carries the operation's key by now; nil if there is none.
+// Fault: Conflict for another item in service that has the name or the owner: it belongs to another operation, or to people.
 func (d *Driver) retiredItem(ctx context.Context, op operation.Op, class, name, doing string) (*itemRecord, error) {
 	found, err := d.findItems(ctx, inventory.Query{Owner: op.Owner, Class: class, Name: name})
 	if err != nil {
@@ -92,6 +95,8 @@ func (d *Driver) retiredItem(ctx context.Context, op operation.Op, class, name, 
 	for _, r := range found {
 		owner, _ := readAttributes(r.Attributes.value)
 		switch {
+		case owner == op.Owner && r.Key.value == op.Key.String():
+			return &r, nil
 		case r.state() == inventory.Retired && owner == op.Owner:
 			old = &r
 		case r.state() == inventory.Retired:

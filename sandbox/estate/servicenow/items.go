@@ -1,6 +1,7 @@
 package servicenow
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -249,4 +250,16 @@ func (s *Server) AddItem(by, class string, fields map[string]string) (string, er
 		r.Fields[name] = value
 	}
 	return r.Fields["sys_id"], s.save()
+}
+
+// Reclassify gives an item another class, as a discovery does that knows better.
+func (s *Server) Reclassify(id, class string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.item(id, baseClass)
+	if r == nil {
+		return fmt.Errorf("reclassifying %s: there is none", id)
+	}
+	r.Table, r.Fields["sys_class_name"] = class, class
+	return s.save()
 }
