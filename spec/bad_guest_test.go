@@ -62,5 +62,9 @@ var badGuests = []badDocument{
 	{"onFailure", "onFailure: hold", "onFailure: undone", true, []string{`66:16: spec.run.onFailure: expected hold or undo, found "undone"; did you mean "undo"?`}},
 	{"negative duration", "grace: 168h", "grace: -1h", true, []string{"67:12: spec.run.grace: expected a length of time above zero, found -1h0m0s"}},
 	{"no time", "grace: 168h", "grace: 0s", false, []string{"67:12: spec.run.grace: expected a length of time above zero, found 0s"}},
+	{"class of an item", "ticket: {queue: Changes}", "ticket: {queue: Changes}\n  inventory:\n    class: cmdb ci", true, []string{`66:12: spec.inventory.class: expected the name of a class such as cmdb_ci_server, found "cmdb ci"`}},
+	{"system of an item", "ticket: {queue: Changes}", "ticket: {queue: Changes}\n  inventory: {system: CMDB}", true, []string{`65:23: spec.inventory.system: expected up to 63 lower-case letters, digits and dashes, with no dash at either end (RFC 1123), found "CMDB"`}},
+	{"nothing for an item", "ticket: {queue: Changes}", "ticket: {queue: Changes}\n  inventory:", true, []string{"65:13: spec.inventory: expected a mapping, found nothing"}},
+	{"unknown field of an item", "ticket: {queue: Changes}", "ticket: {queue: Changes}\n  inventory: {clas: x}", true, []string{`65:15: spec.inventory.clas: unknown field "clas"; did you mean "class"?`}},
 	{"line break in a queue", "queue: Changes", `queue: "Changes\nOwner: root"`, false, []string{"64:19: spec.ticket.queue: expected text of visible characters, found the character U+000A"}},
 }

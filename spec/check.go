@@ -42,6 +42,10 @@ func (c checker) server(s *Server) {
 		c.form("spec.ticket.system", s.Spec.Ticket.System, labelForm)
 		c.length("spec.ticket.subject", s.Spec.Ticket.Subject, 200)
 	}
+	if s.Spec.Inventory != nil {
+		c.form("spec.inventory.system", s.Spec.Inventory.System, labelForm)
+		c.form("spec.inventory.class", s.Spec.Inventory.Class, classForm)
+	}
 	c.run(s.Spec.Run)
 }
 

@@ -49,6 +49,7 @@ var (
 
 	sha256Form  = newForm(`^[0-9a-fA-F]{64}$`, "a SHA-256 of 64 hexadecimal digits")
 	backendForm = newForm(`^[A-Za-z0-9_.:-]{1,63}$`, "the name of a backend: letters, digits and _ . : -")
+	classForm   = newForm(`^[A-Za-z][A-Za-z0-9_.-]{0,79}$`, "the name of a class such as cmdb_ci_server")
 	// The same as activities/secret reads.
 	secretForm = newForm(`^secret://[a-z][a-z0-9-]*/[A-Za-z0-9][A-Za-z0-9._/-]*(#[A-Za-z0-9][A-Za-z0-9._-]*)?(@[A-Za-z0-9][A-Za-z0-9._-]{0,63})?$`,
 		"a reference secret://provider/name")

@@ -91,6 +91,8 @@ var constraints = map[string]constraint{
 	"DNS.ReverseZone":            {form: reverseForm, longest: maxName},
 	"Ticket.System":              {form: labelForm},
 	"Ticket.Subject":             {longest: 200},
+	"Inventory.System":           {form: labelForm},
+	"Inventory.Class":            {form: classForm},
 	"RunPolicy.OnFailure":        {enum: []string{OnFailureHold, OnFailureUndo}, value: OnFailureHold},
 	"RunPolicy.ApprovalDeadline": {value: "72h"},
 	"RunPolicy.RetryFor":         {value: "1h"},

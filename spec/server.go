@@ -34,6 +34,7 @@ type ServerSpec struct {
 	LoadBalancer  *LoadBalancer `yaml:"loadBalancer,omitempty" json:"loadBalancer,omitempty"` // The pool that the server joins.
 	DNS           *DNS          `yaml:"dns,omitempty" json:"dns,omitempty"`                   // The server's name in DNS.
 	Ticket        *Ticket       `yaml:"ticket,omitempty" json:"ticket,omitempty"`             // The change ticket.
+	Inventory     *Inventory    `yaml:"inventory,omitempty" json:"inventory,omitempty"`       // The configuration item in the CMDB.
 	Run           RunPolicy     `yaml:"run,omitempty" json:"run,omitzero"`                    // How the run behaves when something goes wrong or nobody answers.
 }
 
@@ -202,6 +203,12 @@ type Ticket struct {
 	System  string `yaml:"system,omitempty" json:"system,omitempty"`   // Name of the ticket system in the configuration; empty: the only one.
 	Queue   string `yaml:"queue" json:"queue"`                         // Queue that the ticket is opened in.
 	Subject string `yaml:"subject,omitempty" json:"subject,omitempty"` // Subject of the ticket; made from the server's name if absent.
+}
+
+// Inventory is the configuration item that stands for the server in a configuration management database (CMDB).
+type Inventory struct {
+	System string `yaml:"system,omitempty" json:"system,omitempty"` // Name of the CMDB in the configuration; empty: the only one.
+	Class  string `yaml:"class,omitempty" json:"class,omitempty"`   // Class of the item, in the CMDB's own words: cmdb_ci_linux_server; that of the configuration if absent.
 }
 
 // RunPolicy is how the run behaves when something goes wrong or nobody answers.

@@ -11,7 +11,7 @@ var served = map[string][]string{
 	"powerdns":       {"dns"},
 	"requesttracker": {"ticketing"},
 	"rfc2136":        {"dns"},
-	"servicenow":     {"ticketing"},
+	"servicenow":     {"ticketing", "inventory"},
 	"smtp":           {"notify"},
 	"vsphere":        {"compute"},
 	"webhook":        {"notify"},

@@ -8,6 +8,7 @@ import (
 	"fermata/activities/dns"
 	"fermata/activities/firewall"
 	"fermata/activities/guest"
+	"fermata/activities/inventory"
 	"fermata/activities/loadbalancer"
 	"fermata/activities/notify"
 	"fermata/activities/probe"
@@ -47,6 +48,7 @@ func capabilities() []capability {
 		}), checking(loadbalancer.Balancer.Check)},
 		{dns.Capability, binding(func(s map[string]dns.Nameserver, _ secret.Pinner) activitySet { return dns.NewActivities(s) }), checking(func(d dns.Nameserver, ctx context.Context) error { return d.Check(ctx, nil) })},
 		{ticketing.Capability, binding(func(s map[string]ticketing.Desk, _ secret.Pinner) activitySet { return ticketing.NewActivities(s) }), checking(func(d ticketing.Desk, ctx context.Context) error { return d.Check(ctx, "") })},
+		{inventory.Capability, binding(func(s map[string]inventory.CMDB, _ secret.Pinner) activitySet { return inventory.NewActivities(s) }), checking(func(c inventory.CMDB, ctx context.Context) error { return c.CheckClass(ctx, "") })},
 		{notify.Capability, binding(func(s map[string]notify.Notifier, _ secret.Pinner) activitySet { return notify.NewActivities(s) }), checking(notify.Notifier.Check)},
 		{probe.Capability, binding(func(s map[string]probe.Prober, _ secret.Pinner) activitySet { return probe.NewActivities(s) }), checking(probe.Prober.Check)},
 	}

@@ -28,7 +28,8 @@ type Config struct {
 	Template string `yaml:"template,omitempty"`
 	// AssignmentGroup is the name of the group for the tickets of specs that name no queue.
 	AssignmentGroup string `yaml:"assignmentGroup,omitempty"`
-	// CIClass is the class in the CMDB whose item of the target's name a ticket is linked with: cmdb_ci_server. None: no link.
+	// CIClass is the class in the CMDB whose item of the target's name a new ticket is linked with, and in which items are made
+	// where a spec names no class: cmdb_ci_server. None: no link, and specs must name it.
 	CIClass string `yaml:"ciClass,omitempty"`
 	// CloseCode is the choice that a resolved ticket gets; it must be one of the instance's.
 	CloseCode string `yaml:"closeCode,omitempty"`

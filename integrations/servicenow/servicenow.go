@@ -1,5 +1,6 @@
 // Package servicenow keeps tickets in ServiceNow: change requests of the three kinds through the Change Management API,
-// or incidents through the Table API. It was run against the emulator only, never against a real instance.
+// or incidents through the Table API; and configuration items in its CMDB, through the Table API. It was run against the
+// emulator only, never against a real instance.
 //
 // A ticket is found by the operation's key, which stands in correlation_id. Nothing there is unique, so the driver
 // looks, creates and looks again; where two attempts made a ticket each, the older stays and the other is canceled with
@@ -16,6 +17,7 @@ import (
 	"net/url"
 
 	"fermata/activities/fault"
+	"fermata/activities/inventory"
 	"fermata/activities/secret"
 	"fermata/activities/ticketing"
 	"fermata/config"
@@ -28,7 +30,7 @@ const Type = "servicenow"
 
 // Integration opens ServiceNow instances.
 func Integration() integrations.Integration {
-	return integrations.Integration{Type: Type, Serves: []string{ticketing.Capability}, Open: open}
+	return integrations.Integration{Type: Type, Serves: []string{ticketing.Capability, inventory.Capability}, Open: open}
 }
 
 func open(_ context.Context, env integrations.Environment, sys config.System) (integrations.System, error) {
@@ -49,6 +51,7 @@ type Driver struct {
 
 var (
 	_ ticketing.Desk      = (*Driver)(nil)
+	_ inventory.CMDB      = (*Driver)(nil)
 	_ integrations.System = (*Driver)(nil)
 )
 

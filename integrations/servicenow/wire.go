@@ -57,11 +57,12 @@ type record struct {
 	Group   field `json:"assignment_group"`
 	Key     field `json:"correlation_id"`
 	Owner   field `json:"correlation_display"`
+	Item    field `json:"cmdb_ci"`
 	Created field `json:"sys_created_on"`
 }
 
 // recordFields are asked of the Table API.
-const recordFields = "sys_id,number,short_description,state,assignment_group,correlation_id,correlation_display,sys_created_on"
+const recordFields = "sys_id,number,short_description,state,assignment_group,correlation_id,correlation_display,cmdb_ci,sys_created_on"
 
 // one is a result of one record. The reference's examples show a list of one in places.
 type one record

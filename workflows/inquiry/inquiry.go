@@ -12,6 +12,7 @@ import (
 	"fermata/activities/fault"
 	"fermata/activities/firewall"
 	"fermata/activities/guest"
+	"fermata/activities/inventory"
 	"fermata/activities/loadbalancer"
 	"fermata/activities/notify"
 	"fermata/activities/operation"
@@ -83,6 +84,8 @@ func ask(ctx workflow.Context, ref wire.SystemRef) (err error) {
 		_, err = dns.Check(ctx, dns.CheckInput{System: ref.Name})
 	case ticketing.Capability:
 		_, err = ticketing.Check(ctx, ticketing.CheckInput{System: ref.Name})
+	case inventory.Capability:
+		_, err = inventory.Check(ctx, inventory.CheckInput{System: ref.Name})
 	case notify.Capability:
 		_, err = notify.Check(ctx, notify.CheckInput{System: ref.Name})
 	case probe.Capability:

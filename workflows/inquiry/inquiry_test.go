@@ -34,7 +34,7 @@ func environment(t *testing.T, u unserved, failing map[string]fault.Kind) *tests
 	env.SetTestTimeout(30 * time.Second)
 	register := func(name string, f any) { env.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name}) }
 	queues.NewActivities(u, time.Second).Register(register)
-	for _, capability := range []string{"compute", "guest", "firewall", "loadbalancer", "ticketing", "notify", "probe", "record"} {
+	for _, capability := range []string{"compute", "guest", "firewall", "loadbalancer", "ticketing", "inventory", "notify", "probe", "record"} {
 		name := capability + ".Check"
 		register(name, func(context.Context, map[string]any) (map[string]any, error) {
 			if kind, bad := failing[name]; bad {
@@ -59,6 +59,7 @@ func TestCheckSystems(t *testing.T) {
 		{Name: "edge", Capability: "firewall"},
 		{Name: "lb", Capability: "loadbalancer"},
 		{Name: "desk", Capability: "ticketing"},
+		{Name: "desk", Capability: "inventory"},
 		{Name: "users", Capability: "probe"},
 		{Name: "folder", Capability: "record"},
 		{Name: "oven", Capability: "kitchen"},
@@ -73,6 +74,7 @@ func TestCheckSystems(t *testing.T) {
 		{Name: "firewall edge", Text: "firewall.Check says no (" + fault.Unauthorized.Advice() + ")"},
 		{Name: "loadbalancer lb", Text: "answers, and lets us in", OK: true},
 		{Name: "ticketing desk", Text: "no worker serves queue fermata.ticketing: start one with --serve ticketing"},
+		{Name: "inventory desk", Text: "answers, and lets us in", OK: true},
 		{Name: "probe users", Text: "probe.Check says no (" + fault.Unavailable.Advice() + ")"},
 		{Name: "record folder", Text: "answers, and lets us in", OK: true},
 		{Name: "kitchen oven", Text: `no capability "kitchen" (` + fault.Invalid.Advice() + ")"},

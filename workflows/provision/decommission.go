@@ -77,6 +77,7 @@ type estate struct {
 	Rules    map[string][]firewall.Installed `json:"rules"` // By firewall.
 	Members  []loadbalancer.Member           `json:"members"`
 	Names    []dns.Published                 `json:"names,omitempty"`
+	Items    []listed                        `json:"items,omitempty"` // Configuration items in service.
 }
 
 func (e estate) grace() time.Duration { return time.Duration(e.Grace) * time.Second }
@@ -143,6 +144,9 @@ func (p *decommission) readings(found *estate) []reading {
 	}
 	if p.server.Spec.Ticket != nil {
 		readings = append(readings, provisioned.lookAtDesk)
+	}
+	if p.server.Spec.Inventory != nil {
+		readings = append(readings, p.findItems(found))
 	}
 	return readings
 }

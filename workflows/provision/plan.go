@@ -14,6 +14,7 @@ import (
 	"fermata/activities/dns"
 	"fermata/activities/firewall"
 	"fermata/activities/guest"
+	"fermata/activities/inventory"
 	"fermata/activities/loadbalancer"
 	"fermata/activities/operation"
 	"fermata/activities/probe"
@@ -68,6 +69,9 @@ func (p *provision) planHere(ctx workflow.Context) (wire.Preview, error) {
 	if s.Ticket != nil {
 		readings = append(readings, p.lookAtDesk)
 	}
+	if s.Inventory != nil {
+		readings = append(readings, p.lookAtInventory)
+	}
 	for _, name := range p.probers() {
 		readings = append(readings, lookAtProber(name))
 	}
@@ -115,6 +119,9 @@ func (p *provision) capabilities() []string {
 	}
 	if s.Ticket != nil {
 		names = append(names, ticketing.Capability)
+	}
+	if s.Inventory != nil {
+		names = append(names, inventory.Capability)
 	}
 	if len(p.probers()) > 0 {
 		names = append(names, probe.Capability)

@@ -52,7 +52,9 @@ func (p *decommission) all(f *run.Frame, found estate) []planned {
 		steps = append(steps, p.withdraw(found))
 		outward = append(outward, stepNames)
 	}
-	steps = append(steps, p.retire(found, outward), p.grace(f, found.grace()))
+	steps = append(steps, p.retire(found, outward))
+	steps = append(steps, p.retireItems(found)...)
+	steps = append(steps, p.grace(f, found.grace()))
 	if len(found.Members) > 0 {
 		steps = append(steps, p.leavePool(found))
 	}
@@ -185,7 +187,7 @@ func machines(found estate) string {
 func (p *decommission) grace(f *run.Frame, period time.Duration) planned {
 	return planned{
 		Step: run.Step{
-			ID: stepGrace, Title: "grace period", After: []string{stepRetire}, Reversal: run.Nothing,
+			ID: stepGrace, Title: "grace period", After: []string{stepRetire, stepItemOut}, Reversal: run.Nothing,
 			Do: func(ctx workflow.Context, _ operation.Op) (run.Result, error) {
 				deadline := workflow.Now(ctx).Add(period)
 				command, err := f.Wait(ctx, wire.Grace, wire.Gate{
@@ -292,7 +294,7 @@ func (p *decommission) absent(found estate) planned {
 						return run.Result{}, temporal.NewApplicationError(o.Name+": "+o.Text, string(fault.Unavailable))
 					}
 				}
-				n := len(left.Machines) + len(left.Members) + len(left.Names)
+				n := len(left.Machines) + len(left.Members) + len(left.Names) + len(left.Items)
 				for _, device := range firewallsOf(p.server) {
 					n += len(left.Rules[device])
 				}

@@ -90,6 +90,7 @@ func (p *provision) all(f *run.Frame, r resolved) []planned {
 	if s.LoadBalancer != nil {
 		steps = append(steps, p.service()...)
 	}
+	steps = append(steps, p.register(f, r)...)
 	steps = append(steps, closeTicket(f, p.server)...)
 	return linked(steps)
 }

@@ -75,7 +75,7 @@ func closeTicket(f *run.Frame, server *spec.Server) []planned {
 
 // everyStepBefore names whatever may come last: linked drops what a plan does not have.
 func everyStepBefore(server *spec.Server) []string {
-	after := []string{stepVerify, stepReady, stepPool, stepHealth, stepApplication, stepSystem, stepReach, stepAbsent, stepDestroy, stepResolve}
+	after := []string{stepItem, stepVerify, stepReady, stepPool, stepHealth, stepApplication, stepSystem, stepReach, stepAbsent, stepDestroy, stepResolve}
 	for _, device := range firewallsOf(server) {
 		after = append(after, firewallStep(device))
 	}

@@ -65,6 +65,9 @@ func (s *Server) routes() http.Handler {
 		"POST /api/now/table/incident":                     (*Server).postIncident,
 		"GET /api/now/table/incident/{id}":                 (*Server).getIncident,
 		"PATCH /api/now/table/incident/{id}":               (*Server).patchIncident,
+		"POST /api/now/table/{table}":                      (*Server).postItem,
+		"GET /api/now/table/{table}/{id}":                  (*Server).getItem,
+		"PATCH /api/now/table/{table}/{id}":                (*Server).patchItem,
 		"GET /api/now/cmdb/instance/{class}":               (*Server).listItems,
 	} {
 		api.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {

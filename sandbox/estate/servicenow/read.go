@@ -74,11 +74,11 @@ func (s *Server) both(table string, r row) map[string]any {
 				display = group.Name
 			}
 		case "cmdb_ci":
-			for _, item := range s.options.Items {
-				if item.ID == value {
-					display = item.Name
-				}
+			if item := s.item(value, baseClass); item != nil {
+				display = item.Fields["name"]
 			}
+		case "install_status":
+			display = installLabels()[value]
 		}
 		out[name] = map[string]any{"display_value": display, "value": raw}
 	}

@@ -1,6 +1,6 @@
 // Package servicenow emulates the part of a ServiceNow instance that integrations use for tickets: change requests of
-// the three kinds through the Change Management API, incidents, groups and journals through the Table API, the list of
-// the CMDB Instance API, and OAuth's client credentials.
+// the three kinds through the Change Management API, incidents, groups, journals and configuration items through the Table
+// API, the list of the CMDB Instance API, and OAuth's client credentials.
 //
 // It keeps its state in a folder and answers as ServiceNow's REST API reference says (pages "Change Management API",
 // "Table API", "CMDB Instance API", "REST API HTTP response codes", "Inbound REST API rate limiting", "State model and
@@ -36,8 +36,10 @@ type Options struct {
 	Groups []Group
 	// Templates are the sys_ids of standard change templates.
 	Templates []string
-	// Items are what the CMDB knows.
+	// Items are what the CMDB knows from the beginning.
 	Items []Item
+	// RetiredStay is a business rule: items that are retired stay so.
+	RetiredStay bool
 	// Approvals makes people approve what leaves Assess and Authorize.
 	Approvals bool
 	// FoldCase makes = and LIKE ignore case, as some databases below an instance do. The reference says that they do not.
@@ -53,6 +55,8 @@ type User struct {
 	Roles []string
 	// Hidden are tables ("sys_journal_field") and fields ("change_request.correlation_id") that ACLs keep from the user.
 	Hidden []string
+	// Locked are tables that ACLs keep the user from writing, in spite of the roles: "cmdb_ci".
+	Locked []string
 }
 
 // Client is an OAuth application; what it does is done by its application user.
@@ -87,6 +91,9 @@ func Start(options Options) (*Server, error) {
 	}
 	s := &Server{options: options, tokens: map[string]string{}}
 	if err := s.load(); err != nil {
+		return nil, fmt.Errorf("starting ServiceNow: %w", err)
+	}
+	if err := s.seed(); err != nil {
 		return nil, fmt.Errorf("starting ServiceNow: %w", err)
 	}
 	var err error

@@ -28,11 +28,12 @@ const timeForm = "2006-01-02 15:04:05"
 
 type state struct {
 	Records []*Record      `json:"records"` // The oldest is first.
+	Items   []*Record      `json:"items"`   // Configuration items; the oldest is first.
 	Journal []Entry        `json:"journal"`
 	Counts  map[string]int `json:"counts"` // By table.
 }
 
-// Record is a change request or an incident.
+// Record is a change request, an incident or a configuration item.
 type Record struct {
 	Table  string            `json:"table"`
 	Fields map[string]string `json:"fields"`

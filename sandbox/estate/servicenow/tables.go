@@ -26,7 +26,7 @@ func (s *Server) flat(r *http.Request, table string, one row) map[string]any {
 	return out
 }
 
-// listTable lists incidents, changes, groups and journals.
+// listTable lists incidents, changes, groups, journals and configuration items.
 func (s *Server) listTable(user User, w http.ResponseWriter, r *http.Request) {
 	table := r.PathValue("table")
 	var rows []row
@@ -38,8 +38,10 @@ func (s *Server) listTable(user User, w http.ResponseWriter, r *http.Request) {
 	case journals:
 		rows = s.plain(user, r, table, s.entries())
 	default:
-		fail(w, http.StatusBadRequest, "Invalid table "+table, "")
-		return
+		if _, ok := classOf(w, r); !ok {
+			return
+		}
+		rows = s.itemRows(user, table, r)
 	}
 	found := []any{}
 	for _, one := range rows {
@@ -78,23 +80,4 @@ func (s *Server) entries() (rows []row) {
 		})
 	}
 	return rows
-}
-
-// listItems lists the items of a class with name and sys_id, as the CMDB Instance API does.
-func (s *Server) listItems(user User, w http.ResponseWriter, r *http.Request) {
-	var rows []row
-	for _, item := range s.options.Items {
-		if item.Class == r.PathValue("class") {
-			rows = append(rows, row{"sys_id": item.ID, "name": item.Name})
-		}
-	}
-	if len(rows) == 0 {
-		fail(w, http.StatusNotFound, "Not found", "Invalid class or no record")
-		return
-	}
-	found := []any{}
-	for _, one := range s.plain(user, r, r.PathValue("class"), rows) {
-		found = append(found, one)
-	}
-	answer(w, http.StatusOK, map[string]any{"result": found})
 }
