@@ -87,9 +87,10 @@ func (p *change) Plan(ctx workflow.Context) (wire.Preview, error) {
 	if err != nil {
 		return wire.Preview{}, fmt.Errorf("keeping the difference: %w", err)
 	}
+	changes := shown(p.all(nil, d))
 	return wire.Preview{
-		Plan:         wire.Plan{Changes: shown(p.all(nil, d)), Resolved: content, Secrets: real.pins},
-		Observations: seen,
+		Plan:         wire.Plan{Changes: changes, Resolved: content, Secrets: real.pins},
+		Observations: seen, Nothing: len(changes) == 0 && len(problems) == 0,
 	}, nil
 }
 

@@ -34,7 +34,7 @@ func (f *Frame) plan(ctx workflow.Context) error {
 			f.state.Outcome, f.state.Reason = wire.Refused, sentence(problems)
 			return nil
 		}
-		if len(preview.Plan.Changes) == 0 {
+		if preview.Nothing {
 			f.state.Outcome, f.state.Reason = wire.Done, wire.NothingToChange
 			return nil
 		}
