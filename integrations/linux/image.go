@@ -14,17 +14,20 @@ import (
 )
 
 // keepScript copies what is about to change, with owner and mode. What stands under the key already is the image of before:
-// an attempt that follows must not take its own work for it.
+// an attempt that follows must not take its own work for it. The images of runs before go: those have ended.
 //
-// $1 the image's folder, $2 the archive's folder or "", then the files.
+// $1 the run's folder, $2 the image's folder in it, $3 the archive's folder or "", then the files.
 const keepScript = `set -eu
-image=$1 archive=$2
-shift 2
+run=$1 image=$2 archive=$3
+shift 3
 if [ -e "$image/complete" ]; then exit 0; fi
-rm -rf "$image"
 mkdir -p /var/lib/fermata/images
 chmod 0700 /var/lib/fermata/images
-mkdir "$image"
+for other in /var/lib/fermata/images/*; do
+  if [ "$other" != "$run" ]; then rm -rf "$other"; fi
+done
+rm -rf "$image"
+mkdir -p "$image"
 n=0
 for file; do
   n=$((n + 1))
@@ -71,8 +74,13 @@ exec apt-get -q -y -o DPkg::Lock::Timeout=120 -o Dpkg::Options::=--force-confdef
 	`-o Dpkg::Options::=--force-confold --no-remove --allow-downgrades install "$@"
 `
 
+// images is where a guest keeps what a run is about to change.
+func images(op operation.Op) string {
+	return path.Join(stateDir, "images", operation.Key{Run: op.Key.Run}.UUID().String())
+}
+
 // image is where a guest keeps what an operation is about to change.
-func image(op operation.Op) string { return path.Join(stateDir, "images", op.Key.UUID().String()) }
+func image(op operation.Op) string { return path.Join(images(op), op.Key.UUID().String()) }
 
 // EnsureImage keeps what is about to change.
 func (a *Access) EnsureImage(ctx context.Context, op operation.Op, h guest.Host, r guest.ImageRequest, p operation.Progress) error {
@@ -86,7 +94,7 @@ func (a *Access) EnsureImage(ctx context.Context, op operation.Op, h guest.Host,
 	if r.Application != nil && r.Application.Archive != nil {
 		archive = r.Application.Archive.Into
 	}
-	args := []string{image(op), archive}
+	args := []string{images(op), image(op), archive}
 	for _, f := range files {
 		args = append(args, f.Path)
 	}
