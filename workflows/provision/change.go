@@ -76,20 +76,20 @@ func (p *change) Plan(ctx workflow.Context) (wire.Preview, error) {
 	if err != nil || len(missing) > 0 {
 		return wire.Preview{Observations: missing}, err
 	}
-	real, seen := p.read(ctx)
-	if !real.whole {
+	now, seen := p.read(ctx)
+	if !now.whole {
 		return wire.Preview{Observations: seen}, nil
 	}
-	d, problems := p.difference(real)
+	d, problems := p.difference(now)
 	d.Record = last.record
-	seen = slices.Concat(seen, drifted(p.was, real), problems)
+	seen = slices.Concat(seen, drifted(p.was, now), problems)
 	content, err := json.Marshal(d)
 	if err != nil {
 		return wire.Preview{}, fmt.Errorf("keeping the difference: %w", err)
 	}
 	changes := shown(p.all(nil, d))
 	return wire.Preview{
-		Plan:         wire.Plan{Changes: changes, Resolved: content, Secrets: real.pins},
+		Plan:         wire.Plan{Changes: changes, Resolved: content, Secrets: now.pins},
 		Observations: seen, Nothing: len(changes) == 0 && len(problems) == 0,
 	}, nil
 }

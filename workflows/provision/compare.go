@@ -36,26 +36,26 @@ func CompareServer(ctx workflow.Context, in wire.CompareInput) (wire.Comparison,
 		out.Unread = missing
 		return out, err
 	}
-	real := reality{rules: map[string][]firewall.Installed{}}
-	readings := []reading{p.seeMachine(&real)}
+	now := reality{rules: map[string][]firewall.Installed{}}
+	readings := []reading{p.seeMachine(&now)}
 	for _, device := range p.firewalls() {
-		readings = append(readings, p.seeRules(device, &real))
+		readings = append(readings, p.seeRules(device, &now))
 	}
 	if p.server.Spec.LoadBalancer != nil {
-		readings = append(readings, p.seeMember(&real))
+		readings = append(readings, p.seeMember(&now))
 	}
 	seen := look(ctx, readings...)
-	if real.machine.Power == compute.PoweredOn {
-		seen = append(seen, look(ctx, p.seeGuest(&real, &real.before))...)
+	if now.machine.Power == compute.PoweredOn {
+		seen = append(seen, look(ctx, p.seeGuest(&now, &now.before))...)
 	}
 	out.Unread = (wire.Preview{Observations: seen}).Problems()
-	out.Items = compared(p, real)
+	out.Items = compared(p, now)
 	return out, nil
 }
 
 // drifted tells of each thing that is not as the record says. It forbids nothing: the change goes out from what is.
-func drifted(was *provision, real reality) (seen []wire.Observation) {
-	for _, i := range compared(was, real) {
+func drifted(was *provision, now reality) (seen []wire.Observation) {
+	for _, i := range compared(was, now) {
 		if i.Drift {
 			seen = append(seen, fine("drift", "%s: recorded %s, actual %s", i.Object, i.Recorded, i.Actual))
 		}
@@ -70,27 +70,27 @@ func (c *comparison) add(object, recorded, actual string) {
 }
 
 // compared holds a server's record against what the systems say. What could not be read is left out.
-func compared(p *provision, real reality) []wire.Item {
+func compared(p *provision, now reality) []wire.Item {
 	c := &comparison{}
-	if real.machine.ID != "" {
-		c.machine(p.server, real)
+	if now.machine.ID != "" {
+		c.machine(p.server, now)
 	}
-	if real.before.Services != nil { // The guest was looked at.
-		c.system(p, real.before)
+	if now.before.Services != nil { // The guest was looked at.
+		c.system(p, now.before)
 	}
 	for _, device := range firewallsOf(p.server) {
-		if rules, read := real.rules[device]; read {
+		if rules, read := now.rules[device]; read {
 			c.rules(p.rulesFor(device), device, rules)
 		}
 	}
 	if p.server.Spec.LoadBalancer != nil {
-		c.member(p.pooled(), real.member)
+		c.member(p.pooled(), now.member)
 	}
 	return c.items
 }
 
-func (c *comparison) machine(server *spec.Server, real reality) {
-	m := real.machine
+func (c *comparison) machine(server *spec.Server, now reality) {
+	m := now.machine
 	c.add("machine "+server.Metadata.Name, "on", string(m.Power))
 	c.add("CPUs", fmt.Sprint(server.Spec.Compute.CPUs), fmt.Sprint(m.CPUs))
 	c.add("memory", server.Spec.Compute.Memory.String(), spec.Size(m.MemoryBytes).String())

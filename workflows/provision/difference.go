@@ -92,14 +92,14 @@ func (d difference) empty() bool {
 }
 
 // difference compares what is asked for with what is. Its observations are what forbids the change.
-func (p *change) difference(real reality) (difference, []wire.Observation) {
-	d := difference{Machine: compute.Ref{ID: real.machine.ID, Name: real.machine.Name}}
-	problems := slices.Concat(p.size(real, &d), p.storage(real, &d), p.system(real, &d))
-	p.application(real, &d)
+func (p *change) difference(now reality) (difference, []wire.Observation) {
+	d := difference{Machine: compute.Ref{ID: now.machine.ID, Name: now.machine.Name}}
+	problems := slices.Concat(p.size(now, &d), p.storage(now, &d), p.system(now, &d))
+	p.application(now, &d)
 	for _, device := range p.firewalls() {
-		p.rules(device, real, &d)
+		p.rules(device, now, &d)
 	}
-	problems = append(problems, p.member(real, &d)...)
+	problems = append(problems, p.member(now, &d)...)
 	if text(p.was.server) != text(p.asked.server) {
 		d.Paper = p.onPaper()
 	}
@@ -120,8 +120,8 @@ func (p *change) onPaper() (names []string) {
 	return names
 }
 
-func (p *change) size(real reality, d *difference) []wire.Observation {
-	c, m := p.asked.server.Spec.Compute, real.machine
+func (p *change) size(now reality, d *difference) []wire.Observation {
+	c, m := p.asked.server.Spec.Compute, now.machine
 	s := sizes{Was: compute.Size{CPUs: m.CPUs, MemoryBytes: m.MemoryBytes}, Is: compute.Size{CPUs: c.CPUs, MemoryBytes: int64(c.Memory)}}
 	var seen []wire.Observation
 	if s.Is.CPUs < s.Was.CPUs {
@@ -138,18 +138,18 @@ func (p *change) size(real reality, d *difference) []wire.Observation {
 	return nil
 }
 
-func (p *change) storage(real reality, d *difference) (seen []wire.Observation) {
+func (p *change) storage(now reality, d *difference) (seen []wire.Observation) {
 	for _, v := range p.asked.server.Spec.Storage {
-		disk, has := diskOf(real.machine, v.Name)
+		disk, has := diskOf(now.machine, v.Name)
 		recorded := slices.ContainsFunc(p.was.server.Spec.Storage, func(w spec.Volume) bool { return w.Name == v.Name })
 		switch {
 		case !has && recorded:
 			seen = append(seen, problem("storage "+v.Name, "the machine has no such disk any more: a person must look for it"))
 		case !has:
-			d.Added = append(d.Added, added{Volume: v.Name, Datastore: real.datastores[v.Name]})
+			d.Added = append(d.Added, added{Volume: v.Name, Datastore: now.datastores[v.Name]})
 		case disk.Bytes > int64(v.Size):
 			seen = append(seen, problem("storage "+v.Name, "the disk has %s: %s %s", spec.Size(disk.Bytes), v.Size, shrinks))
-		case disk.Bytes < int64(v.Size) || !full(real.guest, v.Name):
+		case disk.Bytes < int64(v.Size) || !full(now.guest, v.Name):
 			d.Grown = append(d.Grown, grown{Volume: v.Name, UUID: disk.UUID, Was: disk.Bytes, Is: int64(v.Size)})
 		}
 	}
@@ -170,27 +170,27 @@ func packageName(wanted string) string {
 	return name
 }
 
-func (p *change) system(real reality, d *difference) (seen []wire.Observation) {
+func (p *change) system(now reality, d *difference) (seen []wire.Observation) {
 	os := p.asked.server.Spec.OS
 	for _, wanted := range os.Packages {
 		name, version, exact := strings.Cut(wanted, "=")
-		have := real.guest.Packages[name]
+		have := now.guest.Packages[name]
 		if have == "" || exact && have != version {
 			d.Packages = append(d.Packages, pair{Name: wanted, Was: orNone(have), Is: wanted})
 		}
 	}
 	for _, u := range os.Users {
-		if !slices.Contains(real.guest.Users, u.Name) {
+		if !slices.Contains(now.guest.Users, u.Name) {
 			d.Users = append(d.Users, u.Name)
 		}
 	}
-	if os.Timezone != "" && os.Timezone != real.guest.Timezone {
-		d.Timezone = &pair{Name: "time zone", Was: real.guest.Timezone, Is: os.Timezone}
+	if os.Timezone != "" && os.Timezone != now.guest.Timezone {
+		d.Timezone = &pair{Name: "time zone", Was: now.guest.Timezone, Is: os.Timezone}
 	}
-	d.Files = p.files(os.Files, real.guest.Files)
+	d.Files = p.files(os.Files, now.guest.Files)
 	for _, s := range os.Services {
 		is := guest.ServiceState{Enabled: s.Enabled == nil || *s.Enabled, Running: s.State != spec.StateStopped}
-		if was := real.guest.Services[s.Name]; was != is {
+		if was := now.guest.Services[s.Name]; was != is {
 			d.Services = append(d.Services, serviceDiff{Name: s.Name, Was: was, Is: is})
 		}
 	}
@@ -237,14 +237,14 @@ func askedText(f spec.File) string {
 }
 
 // application compares version or archive, files, and whether the service runs.
-func (p *change) application(real reality, d *difference) {
+func (p *change) application(now reality, d *difference) {
 	a := p.asked.server.Spec.Application
 	if a == nil {
 		return
 	}
-	app := appDiff{Archive: real.guest.Archive}
+	app := appDiff{Archive: now.guest.Archive}
 	if a.Package != nil {
-		app.Version = real.guest.Packages[a.Package.Name]
+		app.Version = now.guest.Packages[a.Package.Name]
 		if app.Version != a.Package.Version {
 			app.Parts = append(app.Parts, pair{Name: "package " + a.Package.Name, Was: orNone(app.Version), Is: a.Package.Version})
 		}
@@ -255,12 +255,12 @@ func (p *change) application(real reality, d *difference) {
 	if a.Archive != nil && app.Archive != strings.ToLower(a.Archive.SHA256) {
 		app.Parts = append(app.Parts, pair{Name: "archive in " + a.Archive.Into, Was: orNone(app.Archive), Is: strings.ToLower(a.Archive.SHA256)})
 	}
-	states := real.guest.Files[min(len(p.asked.server.Spec.OS.Files), len(real.guest.Files)):]
+	states := now.guest.Files[min(len(p.asked.server.Spec.OS.Files), len(now.guest.Files)):]
 	files, err := p.asked.rendered(p.asked.pinned(a.Config))
 	if err == nil { // It was rendered to be looked at.
 		app.Parts = append(app.Parts, p.files(files, states)...)
 	}
-	if a.Service != "" && !real.guest.Services[a.Service].Running {
+	if a.Service != "" && !now.guest.Services[a.Service].Running {
 		app.Parts = append(app.Parts, pair{Name: "service " + a.Service, Was: "stopped", Is: "running"})
 	}
 	if len(app.Parts) > 0 {
@@ -269,24 +269,24 @@ func (p *change) application(real reality, d *difference) {
 }
 
 // rules are exchanged where they let something else through, or only half of one is there.
-func (p *change) rules(device string, real reality, d *difference) {
+func (p *change) rules(device string, now reality, d *difference) {
 	diff := rulesDiff{Device: device}
 	wanted := p.asked.rulesFor(device)
-	for _, have := range real.rules[device] {
+	for _, have := range now.rules[device] {
 		i := slices.IndexFunc(wanted, func(w firewall.Rule) bool { return w.Name == have.Name })
 		if i < 0 || ruleText(wanted[i]) != ruleText(have.Rule) {
 			diff.Out = append(diff.Out, have)
 		}
 	}
 	for _, want := range wanted {
-		i := slices.IndexFunc(real.rules[device], func(have firewall.Installed) bool {
+		i := slices.IndexFunc(now.rules[device], func(have firewall.Installed) bool {
 			return have.Name == want.Name && ruleText(have.Rule) == ruleText(want)
 		})
 		switch {
 		case i < 0:
 			diff.In = append(diff.In, firewall.Installed{Rule: want, Owner: p.Owner()}) // Its key is the step's.
-		case !real.rules[device][i].Runtime || !real.rules[device][i].Saved:
-			diff.In = append(diff.In, real.rules[device][i]) // Completed, under its own key.
+		case !now.rules[device][i].Runtime || !now.rules[device][i].Saved:
+			diff.In = append(diff.In, now.rules[device][i]) // Completed, under its own key.
 		}
 	}
 	if len(diff.Out)+len(diff.In) > 0 {
@@ -295,22 +295,22 @@ func (p *change) rules(device string, real reality, d *difference) {
 }
 
 // member says what happens to the pool's member: it joins, changes, stands aside while its server changes, or is let in again.
-func (p *change) member(real reality, d *difference) []wire.Observation {
+func (p *change) member(now reality, d *difference) []wire.Observation {
 	if p.asked.server.Spec.LoadBalancer == nil {
 		return nil
 	}
 	m := memberDiff{Is: p.asked.pooled()}
-	if real.member == nil {
+	if now.member == nil {
 		d.Member = &m
 		return nil
 	}
-	was := real.member.Member
+	was := now.member.Member
 	if was.Address != m.Is.Address {
 		return []wire.Observation{problem("member", "%s/%s has the address %s, not %s: a person must look at it", was.Backend, was.Name, was.Address, m.Is.Address)}
 	}
 	m.Was = &was
 	m.Drains = d.Size != nil && d.Size.Restarts || d.App != nil || was.Port != m.Is.Port
-	m.Opens = real.member.Runtime != loadbalancer.Ready || real.member.Saved != loadbalancer.Ready
+	m.Opens = now.member.Runtime != loadbalancer.Ready || now.member.Saved != loadbalancer.Ready
 	if m.Drains || m.Opens || memberText(was) != memberText(m.Is) {
 		d.Member = &m
 	}

@@ -32,13 +32,13 @@ type reality struct {
 
 // read looks at everything that the server has.
 func (p *change) read(ctx workflow.Context) (reality, []wire.Observation) {
-	real := reality{rules: map[string][]firewall.Installed{}}
-	readings := []reading{p.asked.seeMachine(&real), p.checkGuests(&real), checkRecords}
+	now := reality{rules: map[string][]firewall.Installed{}}
+	readings := []reading{p.asked.seeMachine(&now), p.checkGuests(&now), checkRecords}
 	for _, device := range p.firewalls() {
-		readings = append(readings, p.asked.seeRules(device, &real))
+		readings = append(readings, p.asked.seeRules(device, &now))
 	}
 	if p.asked.server.Spec.LoadBalancer != nil {
-		readings = append(readings, p.asked.seeMember(&real))
+		readings = append(readings, p.asked.seeMember(&now))
 	}
 	if p.asked.server.Spec.Ticket != nil {
 		readings = append(readings, p.asked.lookAtDesk)
@@ -47,15 +47,15 @@ func (p *change) read(ctx workflow.Context) (reality, []wire.Observation) {
 		readings = append(readings, lookAtProber(name))
 	}
 	if p.placesDisks() {
-		readings = append(readings, p.placeDisks(&real))
+		readings = append(readings, p.placeDisks(&now))
 	}
 	seen := look(ctx, readings...)
 	if len((wire.Preview{Observations: seen}).Problems()) > 0 {
-		return real, seen
+		return now, seen
 	}
-	inside := look(ctx, p.asked.seeGuest(&real, &real.guest), p.was.seeGuest(&real, &real.before))
-	real.whole = len((wire.Preview{Observations: inside}).Problems()) == 0
-	return real, append(seen, inside...)
+	inside := look(ctx, p.asked.seeGuest(&now, &now.guest), p.was.seeGuest(&now, &now.before))
+	now.whole = len((wire.Preview{Observations: inside}).Problems()) == 0
+	return now, append(seen, inside...)
 }
 
 // firewalls are those that hold rules, or are to hold some.
@@ -70,7 +70,7 @@ func (p *change) firewalls() []string {
 }
 
 // seeMachine finds the one machine of the server.
-func (p *provision) seeMachine(real *reality) reading {
+func (p *provision) seeMachine(now *reality) reading {
 	return func(ctx workflow.Context) []wire.Observation {
 		c := p.server.Spec.Compute
 		name := system(compute.Capability, c.System)
@@ -81,16 +81,16 @@ func (p *provision) seeMachine(real *reality) reading {
 		if len(found.Machines) != 1 {
 			return []wire.Observation{problem(name, "%d machines belong to %s, expected one", len(found.Machines), p.Owner())}
 		}
-		real.machine = found.Machines[0]
-		if real.machine.Power != compute.PoweredOn {
-			return []wire.Observation{problem(name, "machine %s is %s: it must run", real.machine.Name, real.machine.Power)}
+		now.machine = found.Machines[0]
+		if now.machine.Power != compute.PoweredOn {
+			return []wire.Observation{problem(name, "machine %s is %s: it must run", now.machine.Name, now.machine.Power)}
 		}
-		return []wire.Observation{fine(name, "machine %s runs", real.machine.Name)}
+		return []wire.Observation{fine(name, "machine %s runs", now.machine.Name)}
 	}
 }
 
 // checkGuests looks whether guests can be reached, and pins the versions of the secrets when the run plans first.
-func (p *change) checkGuests(real *reality) reading {
+func (p *change) checkGuests(now *reality) reading {
 	return func(ctx workflow.Context) []wire.Observation {
 		access := p.asked.server.Spec.Access.System
 		name := system("guest access", access)
@@ -102,12 +102,12 @@ func (p *change) checkGuests(real *reality) reading {
 		if !p.asked.planned {
 			p.asked.pins = checked.Secrets
 		}
-		real.pins = slices.Clone(p.asked.pins)
+		now.pins = slices.Clone(p.asked.pins)
 		return []wire.Observation{fine(name, "reachable; %d secrets can be resolved", len(refs))}
 	}
 }
 
-func (p *provision) seeRules(device string, real *reality) reading {
+func (p *provision) seeRules(device string, now *reality) reading {
 	return func(ctx workflow.Context) []wire.Observation {
 		name := system(firewall.Capability, device)
 		if _, err := firewall.Check(ctx, firewall.CheckInput{System: device}); err != nil {
@@ -117,12 +117,12 @@ func (p *provision) seeRules(device string, real *reality) reading {
 		if err != nil {
 			return failed(name, err)
 		}
-		real.rules[device] = found.Rules
+		now.rules[device] = found.Rules
 		return []wire.Observation{fine(name, "%d rules of this owner", len(found.Rules))}
 	}
 }
 
-func (p *provision) seeMember(real *reality) reading {
+func (p *provision) seeMember(now *reality) reading {
 	return func(ctx workflow.Context) []wire.Observation {
 		lb := p.server.Spec.LoadBalancer
 		name := system(loadbalancer.Capability, lb.System)
@@ -137,18 +137,18 @@ func (p *provision) seeMember(real *reality) reading {
 			if m.Owner != "" && m.Owner != p.Owner() || m.Owner == "" && m.Saved != loadbalancer.Absent {
 				return []wire.Observation{problem(name, "member %s/%s belongs to somebody else", m.Backend, m.Name)}
 			}
-			real.member = &m
+			now.member = &m
 		}
 		return []wire.Observation{fine(name, "reachable; backend %s is there", lb.Backend)}
 	}
 }
 
 // seeGuest looks inside, at what this spec names.
-func (p *provision) seeGuest(real *reality, into *guest.Inspection) reading {
+func (p *provision) seeGuest(now *reality, into *guest.Inspection) reading {
 	return func(ctx workflow.Context) []wire.Observation {
 		access := p.server.Spec.Access
 		name := system("guest", p.server.Metadata.Name)
-		request := guest.InspectRequest{OS: p.server.Spec.OS, Application: p.server.Spec.Application, Volumes: p.volumeRefs(real.machine)}
+		request := guest.InspectRequest{OS: p.server.Spec.OS, Application: p.server.Spec.Application, Volumes: p.volumeRefs(now.machine)}
 		request.OS.Files = p.pinned(request.OS.Files)
 		if a := p.server.Spec.Application; a != nil {
 			files, err := p.rendered(p.pinned(a.Config))
@@ -157,7 +157,7 @@ func (p *provision) seeGuest(real *reality, into *guest.Inspection) reading {
 			}
 			request.Files = files
 		}
-		out, err := guest.Inspect(ctx, guest.InspectInput{System: access.System, Host: p.hostOf(real.machine), Request: request})
+		out, err := guest.Inspect(ctx, guest.InspectInput{System: access.System, Host: p.hostOf(now.machine), Request: request})
 		if err != nil {
 			return failed(name, err)
 		}
@@ -198,7 +198,7 @@ func (p *change) placesDisks() bool {
 }
 
 // placeDisks resolves the datastores of the disks to add.
-func (p *change) placeDisks(real *reality) reading {
+func (p *change) placeDisks(now *reality) reading {
 	return func(ctx workflow.Context) []wire.Observation {
 		s := p.asked.server
 		out, err := compute.Plan(ctx, compute.PlanInput{System: s.Spec.Compute.System, Request: compute.PlanRequest{
@@ -207,7 +207,7 @@ func (p *change) placeDisks(real *reality) reading {
 		if err != nil {
 			return failed(system(compute.Capability, s.Spec.Compute.System), err)
 		}
-		real.datastores = out.Planned.Placement.Datastores
+		now.datastores = out.Planned.Placement.Datastores
 		return nil
 	}
 }
