@@ -276,6 +276,17 @@ func TestWhatChangedBehindOurBackAfterTheApproval(t *testing.T) {
 	require.Empty(t, s.acts())
 }
 
+// A version of a secret that is recorded and was destroyed since is no obstacle: what is asked for counts.
+func TestWhatIsRecordedNeedNotBeReadable(t *testing.T) {
+	t.Parallel()
+	b, s := inService(t, func(x *spec.Server) { x.Spec.OS.Packages = append(x.Spec.OS.Packages, "tree") })
+	s.unreadable = 1 // The record names one package.
+	b.say(t, time.Minute, bob, decision.Approve, "")
+	out := b.alter(t)
+	require.Equal(t, wire.Done, out.Outcome, out.Reason)
+	require.Equal(t, "2", s.packages["tree"])
+}
+
 func TestDriftIsTold(t *testing.T) {
 	t.Parallel()
 	b, s := inService(t, asBefore)

@@ -36,7 +36,9 @@ type standing struct {
 	users    []string
 	zone     string
 	sizes    map[string]int64 // Of file systems.
-	broken   string           // Version of the application that does not answer.
+	// unreadable: inspections of so many packages of the system fail; 0: none does.
+	unreadable int
+	broken     string // Version of the application that does not answer.
 }
 
 const formerRun = "01HZZZZZZZZZZZZZZZZZZZZZZZ"
@@ -147,6 +149,9 @@ func (s *standing) registerMachine(r func(string, any)) {
 
 func (s *standing) registerGuest(r func(string, any)) {
 	r("guest.Inspect", func(_ context.Context, in guest.InspectInput) (guest.InspectOutput, error) {
+		if s.unreadable > 0 && len(in.Request.OS.Packages) == s.unreadable {
+			return guest.InspectOutput{}, fault.ForTemporal(fault.New(fault.NotFound, "that version is destroyed"))
+		}
 		return guest.InspectOutput{Inspection: s.inspect(in.Request)}, s.did("guest.Inspect", nil)
 	})
 	r("guest.ChangeSystem", func(_ context.Context, in guest.ChangeSystemInput) (guest.ChangeSystemOutput, error) {

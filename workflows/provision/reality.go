@@ -53,9 +53,21 @@ func (p *change) read(ctx workflow.Context) (reality, []wire.Observation) {
 	if len((wire.Preview{Observations: seen}).Problems()) > 0 {
 		return now, seen
 	}
-	inside := look(ctx, p.asked.seeGuest(&now, &now.guest), p.was.seeGuest(&now, &now.before))
+	inside := look(ctx, p.asked.seeGuest(&now, &now.guest), forgiving(p.was.seeGuest(&now, &now.before)))
 	now.whole = len((wire.Preview{Observations: inside}).Problems()) == 0
 	return now, append(seen, inside...)
+}
+
+// forgiving is a reading whose failure forbids nothing: what is recorded may not be readable any more, such as a version of a
+// secret that was destroyed. Then it is not known what drifted.
+func forgiving(read reading) reading {
+	return func(ctx workflow.Context) []wire.Observation {
+		seen := read(ctx)
+		for i := range seen {
+			seen[i].OK, seen[i].Text = true, "what drifted is not known: "+seen[i].Text
+		}
+		return seen
+	}
 }
 
 // firewalls are those that hold rules, or are to hold some.
