@@ -124,8 +124,8 @@ func (v *VCenter) SetGuestInfo(vmID, key, value string) error {
 func (v *VCenter) SetHotAdd(vmID string, allowed bool) error {
 	found := v.change(vmID, func(*simulator.VirtualMachine) []types.PropertyChange {
 		return []types.PropertyChange{
-			{Name: "config.cpuHotAddEnabled", Val: types.NewBool(allowed)},
-			{Name: "config.memoryHotAddEnabled", Val: types.NewBool(allowed)},
+			{Name: "config.cpuHotAddEnabled", Val: allowed},
+			{Name: "config.memoryHotAddEnabled", Val: allowed},
 		}
 	})
 	if !found {
