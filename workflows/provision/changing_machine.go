@@ -133,7 +133,7 @@ func (p *change) grow(ctx workflow.Context, f *run.Frame, d difference, op opera
 		return run.Result{}, err
 	}
 	out, err := guest.GrowVolume(ctx, guest.GrowVolumeInput{
-		System: p.asked.server.Spec.Access.System, Host: h, Request: guest.GrowRequest{Volume: v, DiskUUID: g.UUID, Bytes: g.Is},
+		System: p.asked.server.Spec.Access.System, Op: op, Host: h, Request: guest.GrowRequest{Volume: v, DiskUUID: g.UUID, Bytes: g.Is},
 	})
 	return run.Result{Output: out.Size, Lines: []string{fmt.Sprintf("disk %s, file system %s", spec.Size(g.Is), gibibytes(out.Size.Filesystem))}}, err
 }
