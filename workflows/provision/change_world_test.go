@@ -192,6 +192,9 @@ func (s *standing) registerGuest(r func(string, any)) {
 		})
 	})
 	r("guest.GrowVolume", func(_ context.Context, in guest.GrowVolumeInput) (guest.GrowVolumeOutput, error) {
+		if in.Op.Owner != "server/web-01" { // A worker admits no other.
+			return guest.GrowVolumeOutput{}, fault.ForTemporal(fault.New(fault.Invalid, "acts for %q", in.Op.Owner))
+		}
 		return guest.GrowVolumeOutput{}, s.did("guest.GrowVolume", func() { s.sizes[in.Request.DiskUUID] = in.Request.Bytes })
 	})
 }
