@@ -56,6 +56,25 @@ func Provision(s *spec.Server) (Request, error) {
 	}, err
 }
 
+// Change asks for a server that exists already.
+func Change(s *spec.Server) (Request, error) {
+	r, err := Provision(s)
+	r.kind, r.summary = wire.ChangeServer, "Change "+s.Metadata.Name
+	return r, err
+}
+
+// Ask asks for a server: for the difference if the records say that it is under management, else for all of it.
+func (c *Client) Ask(ctx context.Context, s *spec.Server) (Request, error) {
+	managed, err := c.Managed(ctx, s.Owner())
+	if err != nil {
+		return Request{}, err
+	}
+	if managed {
+		return Change(s)
+	}
+	return Provision(s)
+}
+
 // Decommission asks to take a server out of service and keep it for the grace period; nil: the one in the server's spec.
 func Decommission(name string, grace *time.Duration) (Request, error) {
 	asked := wire.Decommission{Kind: wire.DecommissionKind, Name: name}
@@ -86,7 +105,7 @@ func (c *Client) Plan(ctx context.Context, r Request) (wire.Preview, error) {
 	handle, err := c.temporal.ExecuteWorkflow(ctx, temporal.StartWorkflowOptions{
 		ID: wire.InquiryWorkflowID("plan/"+r.owner, run), TaskQueue: wire.Queue,
 		WorkflowExecutionTimeout: 10 * time.Minute, StaticSummary: "Plan: " + r.summary,
-	}, wire.PlanServer, wire.PlanInput{Run: run, Document: r.document})
+	}, wire.PlanServer, wire.PlanInput{Run: run, Document: r.document, Kind: r.kind})
 	if err != nil {
 		return wire.Preview{}, translate(err, "asking for a plan")
 	}

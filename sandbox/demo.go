@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -11,8 +10,6 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
-	"fermata/activities/operation"
-	"fermata/activities/record"
 	"fermata/client"
 	"fermata/config"
 	"fermata/config/providers"
@@ -125,30 +122,8 @@ func (d demo) found(ctx context.Context) (phase wire.Phase, served bool, err err
 		p, err := c.Progress(ctx, d.server.WorkflowID(), "")
 		return p.Phase, false, err
 	}
-	served, err = inService(ctx, c, operation.Owner(d.server.Owner()))
+	served, err = c.Managed(ctx, d.server.Owner())
 	return "", served, err
-}
-
-// inService reads the owner's records: the last thing that was done to it was to provision it, or to restore it.
-func inService(ctx context.Context, c *client.Client, owner operation.Owner) (bool, error) {
-	out, err := c.Records(ctx, record.FindInput{Owner: owner}, false)
-	if err != nil {
-		return false, err
-	}
-	served := false
-	for _, e := range out.Entries {
-		var r record.Record
-		if err := json.Unmarshal(e.Record, &r); err != nil {
-			return false, fmt.Errorf("reading record %d: %w", e.Sequence, err)
-		}
-		switch {
-		case r.Outcome == string(wire.Done):
-			served = r.Kind == wire.ProvisionServer
-		case r.Outcome == string(wire.Restored):
-			served = true
-		}
-	}
-	return served, nil
 }
 
 // begin starts the run. Where somebody is asked, the question shows the plan; elsewhere it is shown here.

@@ -25,7 +25,7 @@ func New() *cli.App {
 		Flags:   globalFlags(),
 		Suggest: true, EnableBashCompletion: true,
 		Commands: []*cli.Command{
-			planCommand(), runCommand(), listCommand(), showCommand(), watchCommand(),
+			planCommand(), runCommand(), diffCommand(), listCommand(), showCommand(), watchCommand(),
 			approveCommand(), rejectCommand(), retryCommand(), skipCommand(), undoCommand(), cancelCommand(),
 			decommissionCommand(), restoreCommand(), purgeCommand(),
 			stopCommand(), resumeCommand(), automationCommand(), policyCommand(),

@@ -18,6 +18,7 @@ import (
 	"fermata/client"
 	"fermata/decision"
 	"fermata/encryption"
+	"fermata/spec"
 	"fermata/wire"
 )
 
@@ -34,11 +35,22 @@ type fake struct {
 	missing   map[string]string
 	used      map[string]int // Of KeysInUse.
 	findings  []wire.Observation
+	managed   bool // The records know the server.
+	compared  wire.Comparison
 	busy      int // How often Start finds the target busy.
 	decisions []client.Decision
 	people    []string
 	asked     []wire.SystemRef
 }
+
+func (f *fake) Ask(_ context.Context, server *spec.Server) (client.Request, error) {
+	if f.managed {
+		return client.Change(server)
+	}
+	return client.Provision(server)
+}
+
+func (f *fake) Compare(context.Context, string) (wire.Comparison, error) { return f.compared, f.err }
 
 func (f *fake) Plan(context.Context, client.Request) (wire.Preview, error) { return f.preview, nil }
 

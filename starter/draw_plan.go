@@ -32,6 +32,10 @@ func (s screen) plan(p wire.Preview) {
 		}
 		s.printf("  %s %-24s %s\n", mark, line(o.Name), line(o.Text))
 	}
+	if p.Nothing {
+		s.printf("\n%s: everything is as the spec asks for\n", wire.NothingToChange)
+		return
+	}
 	s.printf("\nPlan %s\n", line(p.Hash))
 }
 

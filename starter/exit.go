@@ -27,13 +27,14 @@ const (
 	exitHeld         = 9
 	exitInterrupted  = 10
 	exitUnverified   = 11
+	exitDrift        = 12
 )
 
 const exitCodes = `Exit codes: 0 done; 1 internal error; 2 usage, or a spec that is not valid; 3 refused, denied, lapsed, or a decision
 that does not count; 4 undone, cancelled or restored; 5 not found; 6 conflict, such as a busy target; 7 a system or the
 server cannot be reached; 8 not allowed; 9 the run goes on (it is held, waits or runs) at the end of --for;
 10 interrupted, while a run that was started goes on; 11 what is recorded does not hold: a signature, the plan or a hash that
-is not found again as it is recorded.`
+is not found again as it is recorded; 12 drift: a server is not as its record says.`
 
 // coded is an error with an exit code of its own.
 type coded struct {

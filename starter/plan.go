@@ -20,11 +20,17 @@ func planCommand() *cli.Command {
 		Description: "   fermata plan examples/web-server.yaml\n   fermata -o json plan examples/web-server.yaml",
 		Before:      arguments(1, 1),
 		Action: func(c *cli.Context) error {
-			request, err := readRequest(c)
+			server, err := readSpec(c.Args().First())
 			if err != nil {
 				return err
 			}
-			return within(func(ctx context.Context, s *session) error { return s.preview(ctx, request) })(c)
+			return within(func(ctx context.Context, s *session) error {
+				request, err := s.client.Ask(ctx, server)
+				if err != nil {
+					return err
+				}
+				return s.preview(ctx, request)
+			})(c)
 		},
 	}
 }
@@ -49,15 +55,16 @@ func runCommand() *cli.Command {
 	return &cli.Command{
 		Name: "run", Usage: "start a run, and watch it", ArgsUsage: "FILE",
 		Description: "   fermata run examples/web-server.yaml\n   fermata run --detach examples/web-server.yaml && fermata watch web-01\n\n" +
-			"The start is signed with your key. Somebody else approves the plan.",
+			"The start is signed with your key. Somebody else approves the plan. A server that exists is changed: only the\n" +
+			"difference is done, and without one the run ends at once with \"nothing to change\".",
 		Flags:  startFlags(),
 		Before: arguments(1, 1),
 		Action: func(c *cli.Context) error {
-			request, err := readRequest(c)
+			server, err := readSpec(c.Args().First())
 			if err != nil {
 				return err
 			}
-			return starting(c, request)
+			return starting(c, func(ctx context.Context, s *session) (client.Request, error) { return s.client.Ask(ctx, server) })
 		},
 	}
 }
@@ -73,27 +80,41 @@ func startFlags() []cli.Flag {
 	}
 }
 
+// asking says what to start, as things are at that moment.
+type asking func(ctx context.Context, s *session) (client.Request, error)
+
 // starting checks what can be checked here, then starts a run.
-func starting(c *cli.Context, request client.Request) error {
+func starting(c *cli.Context, ask asking) error {
 	if c.Bool("watch") && c.Bool("detach") {
 		return usage("--watch and --detach exclude each other")
 	}
 	if c.Bool("emergency") && strings.TrimSpace(c.String("reason")) == "" {
 		return usage("--emergency needs --reason: it is what the review reads")
 	}
-	request = request.Because(c.String("reason"))
-	if c.Bool("emergency") {
-		request = request.Emergency()
+	signed := func(ctx context.Context, s *session) (client.Request, error) {
+		request, err := ask(ctx, s)
+		request = request.Because(c.String("reason"))
+		if c.Bool("emergency") {
+			request = request.Emergency()
+		}
+		return request, err
 	}
-	return signing(func(ctx context.Context, s *session) error { return s.start(ctx, request) })(c)
+	return signing(func(ctx context.Context, s *session) error { return s.start(ctx, signed) })(c)
 }
 
 // start starts a run and watches it if asked.
-func (s *session) start(ctx context.Context, request client.Request) error {
+func (s *session) start(ctx context.Context, ask asking) error {
+	request, err := ask(ctx, s)
+	if err != nil {
+		return err
+	}
 	started, err := s.client.Start(ctx, request, s.person)
 	for s.c.Bool("wait") && fault.Is(err, fault.Conflict) {
 		s.screen.aside().printf("%s\nwaiting for its end ...\n", line(err.Error()))
 		if err := s.untilFree(ctx, request.WorkflowID()); err != nil {
+			return err
+		}
+		if request, err = ask(ctx, s); err != nil { // What the other run did decides what this one is.
 			return err
 		}
 		started, err = s.client.Start(ctx, request, s.person)
@@ -123,15 +144,6 @@ func (s *session) untilFree(ctx context.Context, workflowID string) error {
 		case <-time.After(time.Second):
 		}
 	}
-}
-
-// readRequest reads the only argument as a spec.
-func readRequest(c *cli.Context) (client.Request, error) {
-	server, err := readSpec(c.Args().First())
-	if err != nil {
-		return client.Request{}, err
-	}
-	return client.Provision(server)
 }
 
 func readSpec(file string) (*spec.Server, error) {
@@ -171,11 +183,9 @@ func decommissionCommand() *cli.Command {
 			if grace != nil && *grace < 0 {
 				return usage("--grace: expected zero or more, such as 72h")
 			}
-			request, err := client.Decommission(serverName(c.Args().First()), grace)
-			if err != nil {
-				return err
-			}
-			return starting(c, request)
+			return starting(c, func(context.Context, *session) (client.Request, error) {
+				return client.Decommission(serverName(c.Args().First()), grace)
+			})
 		},
 	}
 }

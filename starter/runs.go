@@ -7,11 +7,14 @@ import (
 
 	"fermata/activities/record"
 	"fermata/client"
+	"fermata/spec"
 	"fermata/wire"
 )
 
 // runs is what commands need of the client.
 type runs interface {
+	Ask(ctx context.Context, server *spec.Server) (client.Request, error)
+	Compare(ctx context.Context, name string) (wire.Comparison, error)
 	Plan(ctx context.Context, r client.Request) (wire.Preview, error)
 	Start(ctx context.Context, r client.Request, p client.Person) (client.Started, error)
 	Decide(ctx context.Context, d client.Decision, p client.Person) (wire.DecideResult, error)

@@ -6,6 +6,7 @@ import "fermata/activities/record"
 type PlanInput struct {
 	Run      string `json:"run"` // ULID that the plan's keys would have; they are not part of the hash.
 	Document []byte `json:"document"`
+	Kind     string `json:"kind,omitempty"` // Workflow type that would be started; absent: as the document's kind says.
 }
 
 // CheckInput asks whether every system answers.

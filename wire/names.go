@@ -16,6 +16,8 @@ const Queue = "fermata"
 const (
 	ProvisionServer    = "ProvisionServer"
 	DecommissionServer = "DecommissionServer"
+	ChangeServer       = "ChangeServer"
+	CompareServer      = "CompareServer"
 	PlanServer         = "PlanServer"
 	CheckSystems       = "CheckSystems"
 	ReadRecords        = "ReadRecords"

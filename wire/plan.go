@@ -66,6 +66,7 @@ type Preview struct {
 	Plan         Plan          `json:"plan"`
 	Hash         string        `json:"hash"`
 	Observations []Observation `json:"observations"`
+	Nothing      bool          `json:"nothing,omitempty"` // Everything is as it is asked for: there is nothing to do.
 }
 
 // Problems returns the observations that forbid the plan.

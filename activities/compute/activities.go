@@ -43,6 +43,7 @@ func (a *Activities) Register(register func(name string, activity any)) {
 	register(activityRetireVM, a.RetireVM)
 	register(activityRestoreVM, a.RestoreVM)
 	register(activityDestroyVM, a.DestroyVM)
+	a.registerGrowth(register)
 }
 
 // Check proves that the platform answers and the credential is good.

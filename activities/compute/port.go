@@ -88,6 +88,8 @@ type Machine struct {
 	Addresses   []string        `json:"addresses,omitempty"` // As the guest reports them.
 	HostKeys    []string        `json:"host_keys,omitempty"` // SSH host keys that the guest published, authorized_keys form.
 	Disks       []Disk          `json:"disks,omitempty"`
+	CPUHotAdd   bool            `json:"cpu_hot_add,omitempty"`    // CPUs can be added while it runs.
+	MemHotAdd   bool            `json:"memory_hot_add,omitempty"` // Memory can be added while it runs.
 }
 
 // DiskRequest describes a data disk to add.
@@ -146,9 +148,29 @@ type Retirement interface {
 	Destroy(ctx context.Context, op operation.Op, machineID string, p operation.Progress) error
 }
 
+// Size is how large a machine is.
+type Size struct {
+	CPUs        int   `json:"cpus"`
+	MemoryBytes int64 `json:"memory_bytes"` // Multiple of 4 MiB.
+}
+
+// Growth changes machines that are in service. Faults are those of Machines.
+type Growth interface {
+	// EnsureSize gives a machine of op.Owner another number of CPUs and another memory. was is what it had when the change was
+	// planned. Conflict: it has neither the one nor the other by now ("changed by others"), or it is on and the platform
+	// cannot change it so: EnsureOff comes first then.
+	EnsureSize(ctx context.Context, op operation.Op, machineID string, was, s Size, p operation.Progress) (Machine, error)
+	// EnsureDiskSize makes a disk of a machine of op.Owner larger, while it runs. Nothing makes it smaller again. Conflict: it
+	// is larger already. NotFound: the machine has no disk with that UUID.
+	EnsureDiskSize(ctx context.Context, op operation.Op, machineID string, d Disk, p operation.Progress) (Disk, error)
+	// EnsureOff shuts the guest down, and powers the machine off if the guest does not answer.
+	EnsureOff(ctx context.Context, op operation.Op, machineID string, p operation.Progress) (Machine, error)
+}
+
 // Platform is what a vendor of virtual machines offers.
 type Platform interface {
 	Planner
 	Machines
 	Retirement
+	Growth
 }

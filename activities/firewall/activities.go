@@ -16,6 +16,7 @@ const (
 	activityOpenPaths  = "firewall.OpenPaths"
 	activityClosePaths = "firewall.ClosePaths"
 	activityCloseOwned = "firewall.CloseOwned"
+	activityExchange   = "firewall.ExchangeRules"
 )
 
 // Activities carry out what workflows ask of the systems that this worker is configured for.
@@ -33,6 +34,7 @@ func (a *Activities) Register(register func(name string, activity any)) {
 	register(activityOpenPaths, a.OpenPaths)
 	register(activityClosePaths, a.ClosePaths)
 	register(activityCloseOwned, a.CloseOwned)
+	register(activityExchange, a.ExchangeRules)
 }
 
 // Check proves that the device answers and the credential is good.
@@ -70,5 +72,13 @@ func (a *Activities) CloseOwned(ctx context.Context, in CloseOwnedInput) (CloseO
 	return operation.Change(ctx, a.systems, in.System, func(s Firewall, p operation.Progress) (CloseOwnedOutput, error) {
 		r, err := s.RemoveOwned(ctx, in.Op, p)
 		return CloseOwnedOutput{Rules: r}, err
+	})
+}
+
+// ExchangeRules takes rules out and puts others in, in one transaction.
+func (a *Activities) ExchangeRules(ctx context.Context, in ExchangeRulesInput) (ExchangeRulesOutput, error) {
+	return operation.Change(ctx, a.systems, in.System, func(s Firewall, p operation.Progress) (ExchangeRulesOutput, error) {
+		r, err := s.ExchangeRules(ctx, in.Op, in.Out, in.In, p)
+		return ExchangeRulesOutput{Rules: r}, err
 	})
 }

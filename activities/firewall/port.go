@@ -42,6 +42,10 @@ type Filter interface {
 	// EnsureRules puts the rules in force and saves them, under op's key. A rule that op made before is left or
 	// completed. Conflict: a rule of that name of the same owner under another key.
 	EnsureRules(ctx context.Context, op operation.Op, rules []Rule, p operation.Progress) ([]Installed, error)
+	// ExchangeRules takes rules out and puts others in, in one transaction. Each stands under its own key; all are of op.Owner.
+	// What is out or in already is left, so that the same call completes what an earlier attempt began. Conflict: a rule to
+	// take out has another content by now ("changed by others"), or one to put in is there under another key or content.
+	ExchangeRules(ctx context.Context, op operation.Op, out, in []Installed, p operation.Progress) ([]Installed, error)
 	// RemoveRules removes what carries op.Key, from runtime and file. None is no error.
 	RemoveRules(ctx context.Context, op operation.Op, p operation.Progress) error
 	// RemoveOwned removes what carries op.Owner and returns what was removed: the image to restore it from.

@@ -83,3 +83,21 @@ type CloseOwnedOutput struct {
 func CloseOwned(ctx workflow.Context, in CloseOwnedInput) (CloseOwnedOutput, error) {
 	return operation.Call[CloseOwnedOutput](ctx, Capability, activityCloseOwned, 5*time.Minute, in)
 }
+
+// ExchangeRulesInput asks for ExchangeRules.
+type ExchangeRulesInput struct {
+	System string       `json:"system,omitempty"`
+	Op     operation.Op `json:"op"`
+	Out    []Installed  `json:"out,omitempty"`
+	In     []Installed  `json:"in,omitempty"`
+}
+
+// ExchangeRulesOutput answers ExchangeRules.
+type ExchangeRulesOutput struct {
+	Rules []Installed `json:"rules"`
+}
+
+// ExchangeRules takes rules out and puts others in, in one transaction.
+func ExchangeRules(ctx workflow.Context, in ExchangeRulesInput) (ExchangeRulesOutput, error) {
+	return operation.Call[ExchangeRulesOutput](ctx, Capability, activityExchange, 5*time.Minute, in)
+}

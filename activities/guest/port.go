@@ -96,4 +96,5 @@ type Access interface {
 	Entrance
 	Storage
 	Configuration
+	Alteration
 }

@@ -17,6 +17,7 @@ const (
 	activitySetMember    = "loadbalancer.SetMember"
 	activityRemoveMember = "loadbalancer.RemoveMember"
 	activityRemoveOwned  = "loadbalancer.RemoveOwned"
+	activityAlterMember  = "loadbalancer.AlterMember"
 )
 
 // Activities carry out what workflows ask of the systems that this worker is configured for.
@@ -35,6 +36,7 @@ func (a *Activities) Register(register func(name string, activity any)) {
 	register(activitySetMember, a.SetMember)
 	register(activityRemoveMember, a.RemoveMember)
 	register(activityRemoveOwned, a.RemoveOwned)
+	register(activityAlterMember, a.AlterMember)
 }
 
 // Check proves that the balancer answers with the rights we need.
@@ -80,5 +82,13 @@ func (a *Activities) RemoveOwned(ctx context.Context, in RemoveOwnedInput) (Remo
 	return operation.Change(ctx, a.systems, in.System, func(s Balancer, p operation.Progress) (RemoveOwnedOutput, error) {
 		m, err := s.RemoveOwned(ctx, in.Op, p)
 		return RemoveOwnedOutput{Members: m}, err
+	})
+}
+
+// AlterMember gives a member another port and weight.
+func (a *Activities) AlterMember(ctx context.Context, in AlterMemberInput) (AlterMemberOutput, error) {
+	return operation.Change(ctx, a.systems, in.System, func(s Balancer, p operation.Progress) (AlterMemberOutput, error) {
+		m, err := s.EnsureSetting(ctx, in.Op, in.Was, in.Member, p)
+		return AlterMemberOutput{Status: m}, err
 	})
 }

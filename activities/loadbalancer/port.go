@@ -60,6 +60,9 @@ type Pool interface {
 	// EnsureState brings the member of op.Owner into the state: Ready waits until its check succeeds, Drain until no
 	// session is left (or ctx ends: Unavailable).
 	EnsureState(ctx context.Context, op operation.Op, backend, name string, s State, p operation.Progress) (Status, error)
+	// EnsureSetting gives the member of op.Owner another port and weight, as it goes on. It keeps its key and its state. was is
+	// what it had when the change was planned. Conflict: it has neither the one nor the other by now ("changed by others").
+	EnsureSetting(ctx context.Context, op operation.Op, was, m Member, p operation.Progress) (Status, error)
 	// RemoveMember drains and removes the member that carries op.Key. None is no error.
 	RemoveMember(ctx context.Context, op operation.Op, backend, name string, p operation.Progress) error
 	// RemoveOwned drains and removes every member of op.Owner, and returns what was removed.

@@ -106,3 +106,21 @@ type RemoveOwnedOutput struct {
 func RemoveOwned(ctx workflow.Context, in RemoveOwnedInput) (RemoveOwnedOutput, error) {
 	return operation.Call[RemoveOwnedOutput](ctx, Capability, activityRemoveOwned, 15*time.Minute, in)
 }
+
+// AlterMemberInput asks for AlterMember.
+type AlterMemberInput struct {
+	System string       `json:"system,omitempty"`
+	Op     operation.Op `json:"op"`
+	Was    Member       `json:"was"`
+	Member Member       `json:"member"`
+}
+
+// AlterMemberOutput answers AlterMember.
+type AlterMemberOutput struct {
+	Status Status `json:"status"`
+}
+
+// AlterMember gives a member another port and weight.
+func AlterMember(ctx workflow.Context, in AlterMemberInput) (AlterMemberOutput, error) {
+	return operation.Call[AlterMemberOutput](ctx, Capability, activityAlterMember, 15*time.Minute, in)
+}

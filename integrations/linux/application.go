@@ -95,19 +95,29 @@ func (m *machine) packageOf(ctx context.Context, op operation.Op, p spec.Package
 	return m.packages(ctx, []string{exact})
 }
 
-// repository tells apt of one, with the one key that may sign it (sources.list(5), deb822 style).
+// repository tells apt of one, with the one key that may sign it.
 func (m *machine) repository(ctx context.Context, op operation.Op, name string, r spec.Repository) error {
+	files, err := repositoryFiles(op, name, r)
+	if err != nil {
+		return err
+	}
+	_, err = m.files(ctx, files, nil, nil)
+	return err
+}
+
+// repositoryFiles are what apt reads of a repository (sources.list(5), deb822 style).
+func repositoryFiles(op operation.Op, name string, r spec.Repository) ([]spec.File, error) {
 	if !uriForm.MatchString(r.URI) || !wordForm.MatchString(r.Suite) {
-		return fault.New(fault.Invalid, "the repository %q with the suite %q is none that apt can use", r.URI, r.Suite)
+		return nil, fault.New(fault.Invalid, "the repository %q with the suite %q is none that apt can use", r.URI, r.Suite)
 	}
 	for _, component := range r.Components {
 		if !wordForm.MatchString(component) {
-			return fault.New(fault.Invalid, "%q is no component of a repository", component)
+			return nil, fault.New(fault.Invalid, "%q is no component of a repository", component)
 		}
 	}
 	key := strings.TrimSpace(strings.ReplaceAll(r.Key, "\r\n", "\n")) + "\n"
 	if !strings.HasPrefix(key, "-----BEGIN PGP PUBLIC KEY BLOCK-----\n") {
-		return fault.New(fault.Invalid, "the key of repository %s is no armored public key: expected -----BEGIN PGP PUBLIC KEY BLOCK-----", r.URI)
+		return nil, fault.New(fault.Invalid, "the key of repository %s is no armored public key: expected -----BEGIN PGP PUBLIC KEY BLOCK-----", r.URI)
 	}
 	keyPath := "/etc/apt/keyrings/fermata-" + name + ".asc"
 	sources := fmt.Sprintf("# Written by fermata for %s.\nTypes: deb\nURIs: %s\nSuites: %s\n", op.Owner, r.URI, r.Suite)
@@ -115,9 +125,8 @@ func (m *machine) repository(ctx context.Context, op operation.Op, name string, 
 		sources += "Components: " + strings.Join(r.Components, " ") + "\n"
 	}
 	sources += "Signed-By: " + keyPath + "\n"
-	_, err := m.files(ctx, []spec.File{
+	return []spec.File{
 		{Path: keyPath, Content: key},
 		{Path: "/etc/apt/sources.list.d/fermata-" + name + ".sources", Content: sources},
-	}, nil, nil)
-	return err
+	}, nil
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fermata/activities/guest/guesttest"
+	emulator "fermata/sandbox/estate/guest"
 	"fermata/spec"
 )
 
@@ -23,7 +24,7 @@ func TestConformanceWithoutSystemd(t *testing.T) {
 func emulation(initScripts bool) guesttest.Bench {
 	return guesttest.Bench{
 		Catalogue: guesttest.Catalogue{
-			Tool: "jq", App: "hello-web", Version: "1.2.0", BadConfig: "/etc/hello-web/hello-web.conf",
+			Tool: "jq", App: "hello-web", Version: "1.2.0", Older: "1.1.0", BadConfig: "/etc/hello-web/hello-web.conf",
 			Good: "port = 8080\n", Broken: "port = none\n",
 			Archive: "http://" + repoAddress.String() + "/hello.tar", SHA256: tarballSum(), ArchiveMember: "bin/hello",
 			Repository: spec.Repository{URI: "http://" + repoAddress.String(), Suite: "stable", Components: []string{"main"}, Key: armored("right")},
@@ -33,6 +34,9 @@ func emulation(initScripts bool) guesttest.Bench {
 		LoseNext: func(g guesttest.Guest) { g.(*emulated).faults.LoseNext(1) },
 		Reboot: func(t *testing.T, g guesttest.Guest) {
 			require.NoError(t, g.(*emulated).machine.Reboot(t.Context()))
+		},
+		Grow: func(t *testing.T, g guesttest.Guest, d guesttest.Disk) {
+			require.NoError(t, g.(*emulated).machine.SetDisks([]emulator.Disk{{UUID: d.UUID, Bytes: d.Bytes}}))
 		},
 		Interrupt: func(t *testing.T, g guesttest.Guest, uuid string, _ guesttest.Disk) {
 			_, err := g.Root(t, "mkdir -p /var/lib/fermata; echo x > /var/lib/fermata/"+uuid+".mkfs")

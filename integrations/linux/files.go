@@ -105,22 +105,32 @@ echo "${sum%% *} $stat"
 
 // isAsWanted compares on this side, so that nothing about a secret, not even its hash, is in the guest's process list.
 func (m *machine) isAsWanted(ctx context.Context, w wanted) (bool, error) {
+	state, err := m.fileState(ctx, w)
+	return state.Same, err
+}
+
+func (m *machine) fileState(ctx context.Context, w wanted) (guest.FileState, error) {
+	state := guest.FileState{Path: w.path}
 	r, err := m.read(ctx, lookScript, w.path)
 	switch {
 	case err != nil:
-		return false, fault.Wrap(fault.KindOf(err), err, "looking at "+w.path)
+		return state, fault.Wrap(fault.KindOf(err), err, "looking at "+w.path)
 	case r.Exit == noInput:
-		return false, nil
+		return state, nil
 	case r.Exit != 0:
-		return false, fault.New(fault.Invalid, "looking at %s on %s: %s", w.path, m.host.Name, r.Text())
+		return state, fault.New(fault.Invalid, "looking at %s on %s: %s", w.path, m.host.Name, r.Text())
 	}
-	sum := sha256.Sum256(w.data)
+	state.Exists = true
 	fields := strings.Fields(string(r.Stdout))
-	if len(fields) != 4 || fields[0] != hex.EncodeToString(sum[:]) {
-		return false, nil
+	if len(fields) != 4 { // A link.
+		return state, nil
 	}
+	state.SHA256, state.Mode, state.Owner = fields[0], fields[1], fields[2]+":"+fields[3]
+	sum := sha256.Sum256(w.data)
 	mode, err := strconv.ParseUint(fields[1], 8, 32)
-	return err == nil && fs.FileMode(mode) == w.mode && fields[2] == w.user && (w.group == "" || fields[3] == w.group), nil
+	state.Same = fields[0] == hex.EncodeToString(sum[:]) && err == nil && fs.FileMode(mode) == w.mode &&
+		fields[2] == w.user && (w.group == "" || fields[3] == w.group)
+	return state, nil
 }
 
 func (m *machine) write(ctx context.Context, w wanted) error {

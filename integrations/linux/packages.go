@@ -48,7 +48,8 @@ func (m *machine) packages(ctx context.Context, wanted []string) error {
 	return nil
 }
 
-func (m *machine) lacking(ctx context.Context, wanted []string) ([]string, error) {
+// versions are those of the named packages that are installed. What stands behind a "=" does not matter.
+func (m *machine) versions(ctx context.Context, wanted []string) (map[string]string, error) {
 	names := make([]string, len(wanted))
 	for i, w := range wanted {
 		names[i], _, _ = strings.Cut(w, "=")
@@ -62,6 +63,14 @@ func (m *machine) lacking(ctx context.Context, wanted []string) ([]string, error
 		if fields := strings.Fields(line); len(fields) == 3 && fields[1] == "installed" {
 			versions[fields[0]] = fields[2]
 		}
+	}
+	return versions, nil
+}
+
+func (m *machine) lacking(ctx context.Context, wanted []string) ([]string, error) {
+	versions, err := m.versions(ctx, wanted)
+	if err != nil {
+		return nil, err
 	}
 	var lacking []string
 	for _, w := range wanted {

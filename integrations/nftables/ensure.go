@@ -75,12 +75,9 @@ func (v view) installed(wanted func(rule) bool) []firewall.Installed {
 func (f *Firewall) EnsureRules(ctx context.Context, op operation.Op, rules []firewall.Rule, p operation.Progress) ([]firewall.Installed, error) {
 	wants := make([]rule, 0, len(rules))
 	for _, r := range rules {
-		want, err := newRule(op, r)
+		want, err := f.fitting(op, r)
 		if err != nil {
 			return nil, err
-		}
-		if f.cfg.Family != "inet" && (f.cfg.Family == "ip6") != want.destination.Is6() {
-			return nil, fault.New(fault.Invalid, "destination %s of rule %q is not of the family of table %s %s", want.destination, want.name, f.cfg.Family, f.cfg.Table)
 		}
 		if slices.ContainsFunc(wants, func(other rule) bool { return other.name == want.name }) {
 			return nil, fault.New(fault.Invalid, "rule %q is there twice: names are unique within an owner", r.Name)
@@ -98,6 +95,15 @@ func (f *Firewall) EnsureRules(ctx context.Context, op operation.Op, rules []fir
 		return nil, err
 	}
 	return v.installed(func(r rule) bool { return slices.ContainsFunc(wants, r.is) }), nil
+}
+
+// fitting checks a rule, and that the table can hold it.
+func (f *Firewall) fitting(op operation.Op, r firewall.Rule) (rule, error) {
+	want, err := newRule(op, r)
+	if err == nil && f.cfg.Family != "inet" && (f.cfg.Family == "ip6") != want.destination.Is6() {
+		err = fault.New(fault.Invalid, "destination %s of rule %q is not of the family of table %s %s", want.destination, want.name, f.cfg.Family, f.cfg.Table)
+	}
+	return want, err
 }
 
 // completion plans what is missing of the wanted rules.

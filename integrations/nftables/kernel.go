@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+
+	"fermata/activities/firewall"
 )
 
 // live is a rule of ours as the kernel holds it.
@@ -118,7 +120,7 @@ func (l *live) read(expr []map[string]json.RawMessage) error {
 	if l.sources == nil {
 		l.sources = []netip.Prefix{everybody(l.destination)}
 	}
-	l.sources = canonical(l.sources)
+	l.sources = firewall.Canonical(l.sources)
 	return nil
 }
 

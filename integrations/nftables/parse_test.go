@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"fermata/activities/firewall"
 	"fermata/activities/operation"
 )
 
@@ -20,7 +21,7 @@ func TestParseKernel(t *testing.T) {
 	require.Equal(t, `ip saddr 10.0.0.0/8 ip daddr 10.20.0.11 tcp dport 8080 accept comment "fermata 01J/firewall/web-01 server/web-01 app"`, rules[0].text())
 	require.Empty(t, rules[0].odd)
 	require.NotEmpty(t, rules[1].odd, "a counter is not of our form")
-	require.Equal(t, "[10.1.0.0/23 10.1.2.0/24 192.168.1.7/32]", sprint(canonical(rules[1].sources)))
+	require.Equal(t, "[10.1.0.0/23 10.1.2.0/24 192.168.1.7/32]", sprint(firewall.Canonical(rules[1].sources)))
 	_, err = parseKernel([]byte(`{}`))
 	require.Error(t, err)
 	reached, err := jumps([]byte(listing), "x")
@@ -50,7 +51,7 @@ func TestCanonical(t *testing.T) {
 		"255.255.255.255/32 255.255.255.254/32 1.2.3.4/32": "[1.2.3.4/32 255.255.255.254/31]",
 		"2001:db8::1/128 2001:db8::/128 2001:db8::/128":    "[2001:db8::/127]",
 	} {
-		require.Equal(t, want, sprint(canonical(prefixes(from))), from)
+		require.Equal(t, want, sprint(firewall.Canonical(prefixes(from))), from)
 	}
 	require.Equal(t, "[255.255.255.254/31]", sprint(fromRange(netip.MustParseAddr("255.255.255.254"), netip.MustParseAddr("255.255.255.255"))))
 }

@@ -67,7 +67,7 @@ func (r *rule) setAddresses(from firewall.Rule) error {
 		}
 		r.sources = append(r.sources, p)
 	}
-	r.sources = canonical(r.sources)
+	r.sources = firewall.Canonical(r.sources)
 	return nil
 }
 

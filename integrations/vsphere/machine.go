@@ -158,6 +158,8 @@ func (m *vm) machine() compute.Machine {
 		return made
 	}
 	made.ID = m.Config.InstanceUuid
+	made.CPUHotAdd = m.Config.CpuHotAddEnabled != nil && *m.Config.CpuHotAddEnabled
+	made.MemHotAdd = m.Config.MemoryHotAddEnabled != nil && *m.Config.MemoryHotAddEnabled
 	made.CPUs = int(m.Config.Hardware.NumCPU)
 	made.MemoryBytes = int64(m.Config.Hardware.MemoryMB) << 20
 	for _, disk := range m.disks() {

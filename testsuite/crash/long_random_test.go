@@ -28,7 +28,7 @@ const (
 	addresses      = 240 // In the servers' network.
 )
 
-// At least a hundred kills at random moments, while twenty servers are carried through both processes side by side. Who is
+// At least a hundred kills at random moments, while twenty servers are carried through all processes side by side. Who is
 // done early takes another server, so that nobody is killed in idleness.
 func TestKillsAtRandomMoments(t *testing.T) {
 	const workers = 3

@@ -9,7 +9,7 @@ import (
 	"fermata/wire"
 )
 
-// Every activity of every step of both processes meets all eight points, each in a run of its own.
+// Every activity of every step of every process meets all eight points, each in a run of its own.
 func TestEveryPointOfEveryStep(t *testing.T) {
 	b := setup(t, 3)
 	e := b.undisturbed(t)
@@ -25,6 +25,9 @@ func TestEveryPointOfEveryStep(t *testing.T) {
 	var journeys [][]visit
 	for _, v := range visits(wire.ProvisionServer) {
 		journeys = append(journeys, []visit{v})
+	}
+	for i, v := range visits(wire.ChangeServer) {
+		journeys[i%len(journeys)] = append(journeys[i%len(journeys)], v)
 	}
 	for i, v := range visits(wire.DecommissionServer) {
 		journeys[i] = append(journeys[i], v)

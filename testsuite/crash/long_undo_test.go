@@ -20,7 +20,7 @@ const undoKilled kind = "undo killed"
 // undoKinds are the ways in which a run comes to be undone.
 var undoKinds = []kind{failBefore, failAfter, cancelBefore, cancelAfter, undoKilled}
 
-// Every step of both processes fails for good, or is cancelled by a person, before and after its effect, and the run is
+// Every step of provision and decommission fails for good, or is cancelled by a person, before and after its effect, and the run is
 // undone. The systems are then as before, or the ledger lists exactly the difference. The undo is killed, too.
 func TestEveryStepIsTakenBack(t *testing.T) {
 	b := setup(t, 3)
@@ -29,7 +29,8 @@ func TestEveryStepIsTakenBack(t *testing.T) {
 	seats := make(chan struct{}, sideBySide)
 	var group sync.WaitGroup
 	n := 0
-	for _, workflow := range processes() {
+	// A change is not among them: growing a disk is meant to stay, so its ledger is never empty.
+	for _, workflow := range []string{wire.ProvisionServer, wire.DecommissionServer} {
 		for i, step := range e.steps[workflow] {
 			for _, k := range undoKinds {
 				n++

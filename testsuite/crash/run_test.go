@@ -12,18 +12,21 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 
 	"fermata/client"
+	"fermata/spec"
 	"fermata/testsuite/judge"
 	"fermata/wire"
 	"fermata/worker"
 )
 
 // processes are the workflows that the suite carries, in the order in which a server goes through them.
-func processes() []string { return []string{wire.ProvisionServer, wire.DecommissionServer} }
+func processes() []string {
+	return []string{wire.ProvisionServer, wire.ChangeServer, wire.DecommissionServer}
+}
 
 // A process that is added to the worker must be carried here, or stand here as one that changes no system.
 func TestEveryProcessIsCarried(t *testing.T) {
 	t.Parallel()
-	known := append(processes(), wire.PlanServer, wire.CheckSystems, wire.ReadRecords, wire.HoldReservation)
+	known := append(processes(), wire.PlanServer, wire.CompareServer, wire.CheckSystems, wire.ReadRecords, wire.HoldReservation)
 	// The guard only answers, and a notice is sent at least once by promise; the sandbox that is killed here three times has both.
 	known = append(known, wire.Guard, wire.SendNotice)
 	worker.RegisterWorkflows(func(name string, _ any) { require.Contains(t, known, name) })
@@ -31,10 +34,30 @@ func TestEveryProcessIsCarried(t *testing.T) {
 
 // request asks for a process of a server, kept so long before it is gone for good.
 func request(workflow string, s server, grace time.Duration) (client.Request, error) {
-	if workflow == wire.ProvisionServer {
+	switch workflow {
+	case wire.ProvisionServer:
 		return client.Provision(s.spec)
+	case wire.ChangeServer:
+		return client.Change(s.later())
 	}
 	return client.Decommission(s.name, &grace)
+}
+
+// later is the server as it is asked for on its second day: something of every kind that can be changed.
+func (s server) later() *spec.Server {
+	asked := *s.spec
+	asked.Spec.Compute.CPUs *= 2 // With a restart.
+	asked.Spec.Storage = slices.Clone(asked.Spec.Storage)
+	asked.Spec.Storage[0].Size *= 2
+	asked.Spec.OS.Packages = append(slices.Clone(asked.Spec.OS.Packages), "jq")
+	asked.Spec.OS.Files = append(slices.Clone(asked.Spec.OS.Files), spec.File{Path: "/etc/hello.txt", Content: "hello\n", Owner: "root", Mode: "0644"})
+	asked.Spec.Firewall = append(slices.Clone(asked.Spec.Firewall), spec.Rule{Name: "admin", From: []string{"10.9.0.0/16"}, Protocol: "tcp", Port: 22})
+	balancer, application := *asked.Spec.LoadBalancer, *asked.Spec.Application
+	balancer.Weight = 7
+	application.Config = slices.Clone(application.Config)
+	application.Config[0].Content += "# Changed.\n"
+	asked.Spec.LoadBalancer, asked.Spec.Application = &balancer, &application
+	return &asked
 }
 
 // done carries a run to its end; anything but done is an error.
@@ -57,7 +80,7 @@ type example struct {
 	facts  map[string][]string // After it, by workflow type.
 }
 
-// undisturbed carries one server through both processes before anything is armed.
+// undisturbed carries one server through all processes before anything is armed.
 func (b *bench) undisturbed(t *testing.T) example {
 	t.Helper()
 	e := example{steps: map[string][]string{}, places: map[string][]string{}, facts: map[string][]string{}}
@@ -72,7 +95,7 @@ func (b *bench) undisturbed(t *testing.T) example {
 			e.steps[workflow] = append(e.steps[workflow], step.ID)
 			e.places[workflow] = append(append(e.places[workflow], step.ID), further[step.ID]...)
 		}
-		if workflow == wire.ProvisionServer {
+		if workflow != wire.DecommissionServer {
 			require.Eventually(t, func() bool { return b.up(t, s) }, time.Minute, 200*time.Millisecond, "the balancer finds it healthy")
 		}
 		e.facts[workflow], err = b.judge.Facts(t.Context(), s.name, s.address)

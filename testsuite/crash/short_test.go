@@ -10,7 +10,7 @@ import (
 	"fermata/wire"
 )
 
-// Each step of both processes meets one point, each in a run of its own, all runs at the same time. Whatever dies takes
+// Each step of every process meets one point, each in a run of its own, all runs at the same time. Whatever dies takes
 // the other runs' steps with it.
 func TestEveryStepSurvivesACrash(t *testing.T) {
 	t.Parallel()
@@ -21,6 +21,9 @@ func TestEveryStepSurvivesACrash(t *testing.T) {
 	var journeys [][]visit
 	for i, step := range e.steps[wire.ProvisionServer] {
 		journeys = append(journeys, []visit{{wire.ProvisionServer, step, kinds[i%len(kinds)]}})
+	}
+	for i, step := range e.steps[wire.ChangeServer] {
+		journeys[i] = append(journeys[i], visit{wire.ChangeServer, step, kinds[(i+1)%len(kinds)]})
 	}
 	for i, step := range e.steps[wire.DecommissionServer] {
 		journeys[i] = append(journeys[i], visit{wire.DecommissionServer, step, kinds[(i+3)%len(kinds)]})

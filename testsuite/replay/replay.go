@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	historypb "go.temporal.io/api/history/v1"
@@ -124,7 +125,7 @@ type (
 // sameEnd compares how a run ended. Texts and plans may come out in other words in a later build.
 func sameEnd(h *historypb.History, keys *encryption.Keyring, replayer worker.WorkflowReplayer, id string) error {
 	completed := h.GetEvents()[len(h.GetEvents())-1].GetWorkflowExecutionCompletedEventAttributes()
-	if completed == nil || TypeOf(h) != wire.ProvisionServer && TypeOf(h) != wire.DecommissionServer {
+	if completed == nil || !slices.Contains([]string{wire.ProvisionServer, wire.ChangeServer, wire.DecommissionServer}, TypeOf(h)) {
 		return nil
 	}
 	var was, is wire.StartOutput

@@ -12,7 +12,6 @@ import (
 	"fermata/activities/firewall"
 	"fermata/activities/loadbalancer"
 	"fermata/activities/operation"
-	"fermata/activities/record"
 	"fermata/decision"
 	"fermata/spec"
 	"fermata/wire"
@@ -110,22 +109,13 @@ func (p *decommission) Plan(ctx workflow.Context) (wire.Preview, error) {
 
 // readRecord finds the spec that the server was made from. Without a record nothing is under management.
 func (p *decommission) readRecord(ctx workflow.Context, found *estate) []wire.Observation {
-	out, err := record.FindRecords(ctx, record.FindInput{Owner: p.Owner()})
+	last, err := lastRecord(ctx, p.Owner(), false)
 	if err != nil {
 		return failed("records", err)
 	}
-	for i := len(out.Entries) - 1; i >= 0; i-- {
-		var r record.Record
-		if err := json.Unmarshal(out.Entries[i].Record, &r); err != nil {
-			return failed("records", err)
-		}
-		if r.Kind == wire.ProvisionServer && r.Outcome == string(wire.Done) {
-			found.Server, found.Record = &spec.Server{}, out.Entries[i].Hash
-			if err := json.Unmarshal(r.Spec, found.Server); err != nil {
-				return failed("records", err)
-			}
-			return wasChosen(found.Server, r.Plan)
-		}
+	if last != nil {
+		found.Server, found.Record = last.server, last.record
+		return nil
 	}
 	return []wire.Observation{problem("records", "no record says that Fermata provisioned %s: check the name with `fermata history`", p.Owner())}
 }

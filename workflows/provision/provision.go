@@ -26,6 +26,8 @@ func Register(register func(name string, workflow any)) {
 	register(wire.ProvisionServer, ProvisionServer)
 	register(wire.DecommissionServer, DecommissionServer)
 	register(wire.PlanServer, PlanServer)
+	register(wire.ChangeServer, ChangeServer)
+	register(wire.CompareServer, CompareServer)
 }
 
 // ProvisionServer carries one server from its spec into the pool.
@@ -37,9 +39,9 @@ func ProvisionServer(ctx workflow.Context, in wire.StartInput) (wire.StartOutput
 	return run.Execute(ctx, in, p)
 }
 
-// PlanServer says what ProvisionServer or DecommissionServer would do, and changes nothing.
+// PlanServer says what ProvisionServer, ChangeServer or DecommissionServer would do, and changes nothing.
 func PlanServer(ctx workflow.Context, in wire.PlanInput) (wire.Preview, error) {
-	p, err := processOf(in.Run, in.Document)
+	p, err := processOf(in)
 	if err != nil {
 		return wire.Preview{}, err
 	}
@@ -57,17 +59,20 @@ func PlanServer(ctx workflow.Context, in wire.PlanInput) (wire.Preview, error) {
 	return run.Preview(operation.WithRoute(ctx, route), p, hash)
 }
 
-func processOf(id string, document []byte) (run.Process, error) {
+func processOf(in wire.PlanInput) (run.Process, error) {
 	var head struct {
 		Kind string `json:"kind"`
 	}
-	if err := json.Unmarshal(document, &head); err != nil {
+	if err := json.Unmarshal(in.Document, &head); err != nil {
 		return nil, invalid("reading the document", err)
 	}
-	if head.Kind == wire.DecommissionKind {
-		return newDecommission(document)
+	switch {
+	case head.Kind == wire.DecommissionKind:
+		return newDecommission(in.Document)
+	case in.Kind == wire.ChangeServer:
+		return newChange(in.Run, in.Document)
 	}
-	return newProvision(id, document)
+	return newProvision(in.Run, in.Document)
 }
 
 // provision is the process of one server.

@@ -233,17 +233,30 @@ func (p *provision) reservedText() []string {
 }
 
 // wasChosen gives a server of a record the network that its plan chose.
-func wasChosen(server *spec.Server, plan json.RawMessage) []wire.Observation {
+func wasChosen(server *spec.Server, plan json.RawMessage) error {
 	if server.Spec.Network.Range == "" {
 		return nil
 	}
 	var p struct {
-		Resolved resolved `json:"resolved"`
+		Resolved struct {
+			Network *spec.Network `json:"network"`
+		} `json:"resolved"`
 	}
 	if err := json.Unmarshal(plan, &p); err != nil || p.Resolved.Network == nil {
-		return failed("records", fmt.Errorf("the record of %s does not say which address it got: %w", server.Owner(), err))
+		return fmt.Errorf("the record of %s does not say which address it got: %w", server.Owner(), err)
 	}
 	server.Spec.Network = *p.Resolved.Network
 	server.Spec.DNS = namesIn(server.Spec.DNS, server.Spec.Network)
 	return nil
+}
+
+// keeps gives a server that is to be changed the address that it got from the range it still asks for.
+func (p *provision) keeps(last *managed) {
+	asked := p.server.Spec.Network
+	if p.asked != nil {
+		asked = p.asked.Spec.Network
+	}
+	if asked.Range != "" && text(asked) == text(last.asked) {
+		p.settle(last.server.Spec.Network)
+	}
 }

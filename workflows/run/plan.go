@@ -34,6 +34,10 @@ func (f *Frame) plan(ctx workflow.Context) error {
 			f.state.Outcome, f.state.Reason = wire.Refused, sentence(problems)
 			return nil
 		}
+		if preview.Nothing {
+			f.state.Outcome, f.state.Reason = wire.Done, wire.NothingToChange
+			return nil
+		}
 	}
 	return f.prepare()
 }

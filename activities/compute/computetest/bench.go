@@ -57,6 +57,8 @@ type Site struct {
 	// Silence makes the guests of machines that are powered on from now on report nothing, and drivers that are opened
 	// from now on impatient.
 	Silence func()
+	// AllowHotAdd lets a machine take CPUs and memory while it runs; nil: the bench has no hand in that.
+	AllowHotAdd func(t *testing.T, id string)
 	// Count counts machines (not templates) and their disks without the driver.
 	Count func(t *testing.T) (machines, disks int)
 	// Tags reads the tags of a machine without the driver: "category/tag".

@@ -18,6 +18,9 @@ func Run(t *testing.T, bench Bench) {
 		{"retire and restore", retireRestore},
 		{"powering on what is on", alreadyOn},
 		{"a session that ended is renewed", sessionEnds},
+		{"resizing what is off", resizeOff},
+		{"resizing what is on", resizeOn},
+		{"growing a disk", growDisk},
 		{"removing twice", removeTwice},
 		{"the platform comes back", comesBack},
 
@@ -27,6 +30,8 @@ func Run(t *testing.T, bench Bench) {
 		{"a lost answer to a disk", lostDisk},
 		{"a lost answer to destroy", lostDestroy},
 		{"a lost answer to rename", lostRename},
+		{"a lost answer to growing a disk", lostGrowth},
+		{"growth that is refused", refusedGrowth},
 		{"a task in flight is waited for", inFlight},
 		{"a task in flight that nobody remembers", inFlightUnknown},
 		{"a cancelled attempt leaves nothing running", cancelled},

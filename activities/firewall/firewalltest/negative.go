@@ -29,6 +29,9 @@ func negative() map[string]func(*rig) {
 		"a file cut short is a Conflict":                     cutFile,
 		"a read-only disk leaves everything":                 readOnly,
 		"a cancelled context changes nothing":                cancelled,
+		"an exchange leaves what others changed":             exchangeWidened,
+		"an exchange takes no name twice":                    exchangeTaken,
+		"an exchange of bad rules is Invalid":                exchangeInvalid,
 		"removing without an owner is Invalid":               noOwner,
 	}
 }

@@ -27,6 +27,9 @@ func positive() map[string]func(*rig) {
 		"lost answers are looked after":                    loses,
 		"a rule removed by others meanwhile is made":       meanwhile,
 		"a stale handle is looked up again":                stale,
+		"rules are exchanged and put back":                 exchanges,
+		"an exchange completes half a rule":                exchangeCompletes,
+		"an exchange looks after a lost answer":            exchangeLoses,
 		"twenty writers lose nothing":                      manyWriters,
 		"a foreign rule stays":                             foreignStays,
 	}

@@ -57,6 +57,7 @@ type Guest interface {
 type Catalogue struct {
 	Tool            string // A package without a service, not installed.
 	App, Version    string // A package with a service of the same name, not installed.
+	Older           string // A version of App before Version; empty: there is none.
 	BadConfig       string // Path of a configuration file of App; with Broken in it the service does not start.
 	Good, Broken    string
 	Archive, SHA256 string // Address and checksum of a tar archive; empty: the bench has none.
@@ -76,6 +77,8 @@ type Bench struct {
 	LoseNext func(g Guest)
 	// Reboot starts the guest anew, with what its disks and fstab hold.
 	Reboot func(t *testing.T, g Guest)
+	// Grow makes a disk of the guest as large as d says, while the guest runs.
+	Grow func(t *testing.T, g Guest, d Disk)
 	// Interrupt leaves the guest as it is when the driver was killed in the middle of making a file system with this UUID
 	// on the disk.
 	Interrupt func(t *testing.T, g Guest, filesystemUUID string, d Disk)
@@ -88,6 +91,7 @@ func Run(t *testing.T, b Bench) {
 	for name, test := range map[string]func(*testing.T, Bench){
 		"Entrance": entrance, "Storage": storage, "StorageRefusals": storageRefusals, "System": system,
 		"SystemRefusals": systemRefusals, "Application": application, "ApplicationRefusals": applicationRefusals,
+		"Alteration": alteration, "AlterationRefusals": alterationRefusals,
 	} {
 		t.Run(name, func(t *testing.T) { t.Parallel(); test(t, b) })
 	}

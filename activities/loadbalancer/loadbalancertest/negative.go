@@ -34,6 +34,8 @@ func negative() map[string]func(*rig) {
 		"a file broken by hand is not overwritten":                    brokenFile,
 		"missing markers are Invalid and say what to add":             missingMarkers,
 		"a foreign line in the block is a Conflict naming the line":   foreignLine,
+		"a setting of others is refused and changes nothing":          settingOfOthers,
+		"a setting in a file edited by hand is a Conflict":            settingOfAnEditedFile,
 		"a read-only disk leaves everything":                          readOnly,
 		"a cancelled context changes nothing":                         cancelled,
 	}

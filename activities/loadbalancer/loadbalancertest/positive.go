@@ -30,6 +30,10 @@ func positive() map[string]func(*rig) {
 		"removing by owner returns the image":            removesOwned,
 		"lost answers at the runtime are looked after":   losesOrders,
 		"lost answers at the file are looked after":      losesWrites,
+		"a member gets another weight":                   reweighs,
+		"a member gets another port":                     moves,
+		"another weight repairs the runtime half":        resetsRuntime,
+		"lost answers to a setting are looked after":     losesSettings,
 		"twenty writers lose nothing":                    manyWriters,
 		"an IPv6 member is kept in both halves":          ipv6,
 	}

@@ -7,7 +7,7 @@ func builtins() map[string]Command {
 	all := map[string]Command{}
 	for _, group := range []map[string]Command{
 		shellCommands(), fileCommands(), lookCommands(), textCommands(), streamCommands(), archiveCommands(),
-		processCommands(), accountCommands(), settingCommands(), packageCommands(), serviceCommands(), diskCommands(),
+		processCommands(), accountCommands(), settingCommands(), packageCommands(), serviceCommands(), diskCommands(), growCommands(),
 		mountCommands(), networkCommands(),
 	} {
 		maps.Copy(all, group)

@@ -13,7 +13,7 @@ import (
 const zones = "UTC Etc/UTC Europe/Berlin Europe/London Europe/Paris Europe/Zurich America/New_York America/Los_Angeles Asia/Tokyo"
 
 // sbin are the commands that live in /usr/sbin, which is in root's PATH only.
-const sbin = " blkid wipefs sfdisk mkfs mkfs.ext4 mkfs.xfs blockdev resize2fs xfs_growfs useradd groupadd usermod userdel" +
+const sbin = " blkid wipefs sfdisk mkfs mkfs.ext4 mkfs.xfs blockdev resize2fs dumpe2fs xfs_growfs xfs_info useradd groupadd usermod userdel" +
 	" groupdel service visudo nologin sshd reboot poweroff shutdown sysctl e2label partprobe "
 
 // marker begins the file of an emulated command, as a real program begins with the same four bytes.

@@ -13,7 +13,7 @@ func Standard() Catalogue {
 		{Name: "curl", Releases: []Release{plain("7.88.1-10+deb12u12", "command line tool for transferring data", "curl")}},
 		{Name: "python3", Releases: []Release{plain("3.11.2-1+b1", "interactive high-level language")}},
 		{Name: "ca-certificates", Releases: []Release{plain("20230311+deb12u1", "Common CA certificates")}},
-		{Name: "xfsprogs", Releases: []Release{plain("6.1.0-1", "utilities for managing the XFS filesystem", "mkfs.xfs", "xfs_growfs")}},
+		{Name: "xfsprogs", Releases: []Release{plain("6.1.0-1", "utilities for managing the XFS filesystem", "mkfs.xfs", "xfs_growfs", "xfs_info")}},
 		{Name: "rsync", Releases: []Release{plain("3.2.7-1+deb12u2", "fast remote file copy")}},
 		{Name: "jq", Releases: []Release{plain("1.6-2.1+deb12u1", "lightweight command-line JSON processor")}},
 		{Name: "vim", Releases: []Release{plain("2:9.0.1378-2+deb12u2", "Vi IMproved")}},

@@ -142,6 +142,13 @@ func (s *server) release() {
 	s.sessions--
 }
 
+// dialled is address, for who does not hold the lock: an order can change it.
+func (s *server) dialled() string {
+	s.backend.balancer.mu.Lock()
+	defer s.backend.balancer.mu.Unlock()
+	return s.address()
+}
+
 func (s *server) address() string { return net.JoinHostPort(s.addr, strconv.Itoa(s.port)) }
 func (s *server) maint() bool     { return s.admin&forcedMaint != 0 }
 func (s *server) draining() bool  { return s.admin&forcedDrain != 0 }

@@ -95,7 +95,7 @@ func (s *server) take(v verdict) {
 }
 
 func (s *server) probe(ctx context.Context) verdict {
-	conn, err := s.backend.balancer.options.Dial(ctx, s.address())
+	conn, err := s.backend.balancer.options.Dial(ctx, s.dialled())
 	if err != nil {
 		return dialVerdict(err)
 	}

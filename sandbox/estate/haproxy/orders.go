@@ -2,6 +2,7 @@ package haproxy
 
 import (
 	"fmt"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -83,6 +84,8 @@ func (b *Balancer) setServer(args []string) string {
 		}
 		s.setHealth(args[2] == "up")
 		return ""
+	case "addr":
+		return s.addrOrder(args[2:])
 	case "weight":
 		n, err := strconv.Atoi(args[2])
 		if err != nil || n < 0 || n > 256 {
@@ -92,6 +95,34 @@ func (b *Balancer) setServer(args []string) string {
 		return ""
 	}
 	return "usage: set server <backend>/<server> addr | agent | agent-addr | agent-port | agent-send | check-addr | check-port | fqdn | health | ssl | state | weight\n"
+}
+
+// addrOrder gives the server another address and, behind the word "port", another port.
+func (s *server) addrOrder(args []string) string {
+	addr, err := netip.ParseAddr(args[0])
+	if err != nil {
+		return fmt.Sprintf("Invalid addr '%s'\n", args[0])
+	}
+	var said []string
+	if text := addr.String(); text != s.addr {
+		said = append(said, fmt.Sprintf("IP changed from '%s' to '%s'", s.addr, text))
+		s.addr = text
+	}
+	if len(args) >= 3 && args[1] == "port" {
+		port, err := strconv.Atoi(args[2])
+		if err != nil || port < 0 || port > 65535 {
+			return "provided port is not an integer\n"
+		}
+		if port != s.port {
+			said = append(said, fmt.Sprintf("port changed from '%d' to '%d'", s.port, port))
+			s.port = port
+		}
+	}
+	if len(said) == 0 {
+		return "no need to change the addr, no need to change the port\n"
+	}
+	s.changed = time.Now()
+	return strings.Join(said, ", ") + " by 'stats socket command'\n"
 }
 
 func (s *server) stateOrder(state string) string {

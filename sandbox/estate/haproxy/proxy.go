@@ -65,7 +65,7 @@ func (b *Balancer) forward(w http.ResponseWriter, r *http.Request, s *server) {
 	transport := &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			conn, err := b.options.Dial(ctx, s.address())
+			conn, err := b.options.Dial(ctx, s.dialled())
 			if err != nil {
 				return nil, err
 			}
@@ -76,7 +76,7 @@ func (b *Balancer) forward(w http.ResponseWriter, r *http.Request, s *server) {
 	proxy := &httputil.ReverseProxy{
 		Transport: transport,
 		Rewrite: func(p *httputil.ProxyRequest) {
-			p.SetURL(&url.URL{Scheme: "http", Host: s.address()})
+			p.SetURL(&url.URL{Scheme: "http", Host: s.dialled()})
 			p.Out.Host = p.In.Host
 		},
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) {
@@ -96,7 +96,7 @@ func (b *Balancer) serveTCP(c net.Conn, choose func() *server) {
 		return
 	}
 	defer s.release()
-	far, err := b.options.Dial(b.ctx, s.address())
+	far, err := b.options.Dial(b.ctx, s.dialled())
 	if err != nil {
 		return
 	}

@@ -120,6 +120,20 @@ func (v *VCenter) SetGuestInfo(vmID, key, value string) error {
 	return v.flush()
 }
 
+// SetHotAdd lets a machine take CPUs and memory while it runs, or not, as an administrator does in its settings.
+func (v *VCenter) SetHotAdd(vmID string, allowed bool) error {
+	found := v.change(vmID, func(*simulator.VirtualMachine) []types.PropertyChange {
+		return []types.PropertyChange{
+			{Name: "config.cpuHotAddEnabled", Val: allowed},
+			{Name: "config.memoryHotAddEnabled", Val: allowed},
+		}
+	})
+	if !found {
+		return fmt.Errorf("allowing hot add: no machine %s", vmID)
+	}
+	return nil
+}
+
 // change updates a machine under its lock.
 func (v *VCenter) change(id string, do func(*simulator.VirtualMachine) []types.PropertyChange) bool {
 	ref, ok := v.find(id)

@@ -76,6 +76,9 @@ func (v *VCenter) check(ctx *simulator.Context, machine *simulator.VirtualMachin
 		if fault := checkNetworks(ctx, &request.Spec); fault != nil {
 			return fault
 		}
+		if fault := checkHotPlug(ctx, machine, &request.Spec); fault != nil {
+			return fault
+		}
 		return checkSize(&request.Spec)
 	case *types.Rename_Task:
 		if machine.Parent != nil && v.nameTaken(ctx, *machine.Parent, request.NewName) {
@@ -83,6 +86,33 @@ func (v *VCenter) check(ctx *simulator.Context, machine *simulator.VirtualMachin
 		}
 	}
 	return nil
+}
+
+// checkHotPlug refuses what a machine that is on does not take, and a disk that would shrink.
+func checkHotPlug(ctx *simulator.Context, machine *simulator.VirtualMachine, spec *types.VirtualMachineConfigSpec) (fault types.BaseMethodFault) {
+	ctx.Map.WithLock(ctx, machine, func() {
+		config := machine.Config
+		on := machine.Runtime.PowerState == types.VirtualMachinePowerStatePoweredOn
+		allowed := func(flag *bool) bool { return flag != nil && *flag }
+		switch cpus, memory := config.Hardware.NumCPU, int64(config.Hardware.MemoryMB); {
+		case on && spec.NumCPUs != 0 && spec.NumCPUs != cpus && (spec.NumCPUs < cpus || !allowed(config.CpuHotAddEnabled)):
+			fault = &types.CpuHotPlugNotSupported{}
+		case on && spec.MemoryMB != 0 && spec.MemoryMB != memory && (spec.MemoryMB < memory || !allowed(config.MemoryHotAddEnabled)):
+			fault = &types.MemoryHotPlugNotSupported{}
+		}
+		for _, change := range spec.DeviceChange {
+			disk, ok := change.GetVirtualDeviceConfigSpec().Device.(*types.VirtualDisk)
+			if !ok || change.GetVirtualDeviceConfigSpec().Operation != types.VirtualDeviceConfigSpecOperationEdit {
+				continue
+			}
+			for _, device := range config.Hardware.Device {
+				if have, ok := device.(*types.VirtualDisk); ok && have.Key == disk.Key && disk.CapacityInKB < have.CapacityInKB {
+					fault = &types.InvalidDeviceSpec{InvalidVmConfig: types.InvalidVmConfig{Property: "deviceChange.device.capacityInKB"}}
+				}
+			}
+		}
+	})
+	return fault
 }
 
 func (v *VCenter) nameTaken(ctx *simulator.Context, folder types.ManagedObjectReference, name string) bool {

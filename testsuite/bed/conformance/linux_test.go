@@ -26,7 +26,7 @@ func TestLinux(t *testing.T) {
 	require.NoError(t, err)
 	guesttest.Run(t, guesttest.Bench{
 		Catalogue: guesttest.Catalogue{
-			Tool: repository.Tool, App: repository.Application, Version: repository.New, BadConfig: helloConfig,
+			Tool: repository.Tool, App: repository.Application, Version: repository.New, Older: repository.Old, BadConfig: helloConfig,
 			Good: "port = 8080\n", Broken: "port = none\n",
 			Archive: e.uri + "/" + repository.Archive, SHA256: e.repository.ArchiveSum(), ArchiveMember: repository.ArchiveMember,
 			Repository: spec.Repository{URI: e.mirror, Suite: repository.Suite, Components: []string{repository.Component}, Key: e.repository.Key()},
@@ -39,6 +39,9 @@ func TestLinux(t *testing.T) {
 			disks := slices.Clone(d.o.Disks)
 			slices.Reverse(disks)
 			d.reboot(t, disks...)
+		},
+		Grow: func(t *testing.T, g guesttest.Guest, d guesttest.Disk) {
+			require.NoError(t, g.(*debian).machine.Plug(t.Context(), []guests.Disk{{UUID: d.UUID, Bytes: d.Bytes}}))
 		},
 		Interrupt: func(t *testing.T, g guesttest.Guest, uuid string, disk guesttest.Disk) {
 			g.(*debian).root(t, strings.NewReplacer("UUID", uuid, "DEVICE", link(disk.UUID)).Replace(interrupted))

@@ -45,10 +45,13 @@ func (g *Guest) attach(ctx context.Context, disk Disk) (device string, number ui
 // linkOf is the name that udev gives a SCSI disk with that identifier.
 func linkOf(uuid string) string { return "wwn-0x" + strings.ToLower(strings.ReplaceAll(uuid, "-", "")) }
 
-// Plug attaches further disks while the guest runs; those that it has stay.
+// Plug attaches further disks while the guest runs; those that it has stay, and grow if they are to be larger.
 func (g *Guest) Plug(ctx context.Context, disks []Disk) error {
 	for _, disk := range disks {
-		if _, has := g.loops[disk.UUID]; has {
+		if device, has := g.loops[disk.UUID]; has {
+			if err := g.enlarge(ctx, device, disk); err != nil {
+				return err
+			}
 			continue
 		}
 		device, number, err := g.attach(ctx, disk)
@@ -61,6 +64,22 @@ func (g *Guest) Plug(ctx context.Context, disks []Disk) error {
 		if err := os.Symlink("../../"+filepath.Base(device), g.Path("/dev/disk/by-id/"+linkOf(disk.UUID))); err != nil {
 			return fmt.Errorf("plugging disk %s in: %w", disk.UUID, err)
 		}
+	}
+	return nil
+}
+
+// enlarge makes a disk larger, as a platform does: the guest's kernel is told of the new capacity.
+func (g *Guest) enlarge(ctx context.Context, device string, disk Disk) error {
+	file := filepath.Join(g.o.Folder, "disk-"+disk.UUID)
+	info, err := os.Stat(file)
+	if err != nil || info.Size() >= disk.Bytes {
+		return err
+	}
+	if err := os.Truncate(file, disk.Bytes); err != nil {
+		return err
+	}
+	if out, err := exec.CommandContext(ctx, "losetup", "--set-capacity", device).CombinedOutput(); err != nil { //nolint:gosec // Our own device.
+		return fmt.Errorf("growing disk %s: %w: %s", disk.UUID, err, out)
 	}
 	return nil
 }

@@ -67,14 +67,15 @@ func Site(v *vcenter.VCenter, trouble *faults.Faults, c vsphere.Config, silent *
 			other.Password = wrong
 			return Open(t, other)
 		},
-		Foreign: func(t *testing.T, name string) string { t.Helper(); return Foreign(t, v, name) },
-		Lose:    func(call computetest.Call) { v.LoseAnswer(method(call)) },
-		Delay:   func(call computetest.Call, d time.Duration) { v.Delay(method(call), d) },
-		Expire:  v.Expire,
-		Down:    trouble.SetDown,
-		Silence: func() { silent.Store(true); c.Wait.Address = spec.Duration(300 * time.Millisecond) },
-		Count:   func(t *testing.T) (int, int) { t.Helper(); return Count(t, v) },
-		Tags:    func(t *testing.T, id string) []string { t.Helper(); return Tags(t, v, id) },
+		Foreign:     func(t *testing.T, name string) string { t.Helper(); return Foreign(t, v, name) },
+		Lose:        func(call computetest.Call) { v.LoseAnswer(method(call)) },
+		Delay:       func(call computetest.Call, d time.Duration) { v.Delay(method(call), d) },
+		Expire:      v.Expire,
+		Down:        trouble.SetDown,
+		Silence:     func() { silent.Store(true); c.Wait.Address = spec.Duration(300 * time.Millisecond) },
+		AllowHotAdd: func(t *testing.T, id string) { require.NoError(t, v.SetHotAdd(id, true)) },
+		Count:       func(t *testing.T) (int, int) { t.Helper(); return Count(t, v) },
+		Tags:        func(t *testing.T, id string) []string { t.Helper(); return Tags(t, v, id) },
 	}
 }
 

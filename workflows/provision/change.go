@@ -1,0 +1,117 @@
+package provision
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"go.temporal.io/sdk/workflow"
+
+	"fermata/activities/operation"
+	"fermata/activities/record"
+	"fermata/decision"
+	"fermata/wire"
+	"fermata/workflows/run"
+)
+
+// ChangeServer brings a server that is under management to what its spec asks for now. It does what is missing, and refuses
+// what would shrink, rename or replace.
+func ChangeServer(ctx workflow.Context, in wire.StartInput) (wire.StartOutput, error) {
+	p, err := newChange(in.Run, in.Document)
+	if err != nil {
+		return wire.StartOutput{}, err
+	}
+	return run.Execute(ctx, in, p)
+}
+
+// change is the process of a server that exists.
+type change struct {
+	asked *provision // What is asked for, with the run and the versions of secrets that the plan in force holds on to.
+	was   *provision // What the record says; nil until the plan, or the steps, have read it.
+}
+
+func newChange(id string, document json.RawMessage) (*change, error) {
+	asked, err := newProvision(id, document)
+	return &change{asked: asked}, err
+}
+
+func (p *change) Kind() string { return wire.ChangeServer }
+
+func (p *change) Owner() operation.Owner { return p.asked.Owner() }
+
+func (p *change) Policy() run.Policy { return p.asked.Policy() }
+
+// Facts are what the policy looks at. The plan refuses another environment or site than the record's.
+func (p *change) Facts() decision.Facts {
+	f := p.asked.Facts()
+	f.Kind = wire.ChangeServer
+	return f
+}
+
+func (p *change) subject() string { return "Change " + p.asked.server.Metadata.Name }
+
+// Conclude closes the ticket of a run that did not do what was asked.
+func (p *change) Conclude(ctx workflow.Context, f *run.Frame, o wire.Outcome, reason string) error {
+	if p.asked.server.Spec.Ticket == nil {
+		return nil
+	}
+	return rejectTicket(ctx, f, p.asked.server.Spec.Ticket, p.subject(), p.Owner(), o, reason)
+}
+
+// Plan compares what is asked for with what is.
+func (p *change) Plan(ctx workflow.Context) (wire.Preview, error) {
+	last, err := lastRecord(ctx, p.Owner(), true)
+	if err != nil {
+		return wire.Preview{Observations: failed("records", err)}, nil //nolint:nilerr // People read it in the plan.
+	}
+	if last == nil {
+		return wire.Preview{Observations: []wire.Observation{problem("records",
+			"no record says that %s is under management: only what was provisioned can be changed", p.Owner())}}, nil
+	}
+	p.was = &provision{run: last.run, server: last.server, pins: last.secrets, planned: true}
+	p.asked.keeps(last)
+	if refusals := refused(last.server, p.asked.server); len(refusals) > 0 {
+		return wire.Preview{Observations: refusals}, nil
+	}
+	missing, err := polled(ctx, p.asked.server.Metadata.Site, p.asked.capabilities()...)
+	if err != nil || len(missing) > 0 {
+		return wire.Preview{Observations: missing}, err
+	}
+	now, seen := p.read(ctx)
+	if !now.whole {
+		return wire.Preview{Observations: seen}, nil
+	}
+	d, problems := p.difference(now)
+	d.Record, d.Network = last.record, p.asked.chosen()
+	seen = slices.Concat(seen, drifted(p.was, now), problems)
+	content, err := json.Marshal(d)
+	if err != nil {
+		return wire.Preview{}, fmt.Errorf("keeping the difference: %w", err)
+	}
+	changes := shown(p.all(nil, d))
+	return wire.Preview{
+		Plan:         wire.Plan{Changes: changes, Resolved: content, Secrets: now.pins},
+		Observations: seen, Nothing: len(changes) == 0 && len(problems) == 0,
+	}, nil
+}
+
+// Steps returns the steps of the approved plan.
+func (p *change) Steps(f *run.Frame) ([]run.Step, error) {
+	var d difference
+	if err := json.Unmarshal(f.Plan().Plan.Resolved, &d); err != nil {
+		return nil, fmt.Errorf("reading what the plan found: %w", err)
+	}
+	p.asked.pins, p.asked.planned = f.Plan().Plan.Secrets, true
+	if d.Network != nil {
+		p.asked.settle(*d.Network)
+	}
+	return bare(p.all(f, d)), nil
+}
+
+// checkRecords looks whether the record of this run can be written.
+func checkRecords(ctx workflow.Context) []wire.Observation {
+	if err := record.CheckStore(ctx); err != nil {
+		return failed("records", err)
+	}
+	return []wire.Observation{fine("records", "can be written")}
+}

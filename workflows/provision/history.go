@@ -1,0 +1,65 @@
+package provision
+
+import (
+	"encoding/json"
+
+	"go.temporal.io/sdk/workflow"
+
+	"fermata/activities/operation"
+	"fermata/activities/record"
+	"fermata/activities/secret"
+	"fermata/spec"
+	"fermata/wire"
+)
+
+// managed is what the records say of a server that is under management.
+type managed struct {
+	server  *spec.Server // As it was asked for last, with the address that it got.
+	asked   spec.Network // As the document says, perhaps only from which range.
+	record  string       // Hash of the record that says so.
+	run     string       // ULID of that run.
+	secrets []secret.Pinned
+}
+
+// lastRecord finds what says how the owner's server was made or changed last; nil: nothing does. Where a server that was
+// taken out of service counts as gone, ends is true.
+func lastRecord(ctx workflow.Context, owner operation.Owner, ends bool) (*managed, error) {
+	out, err := record.FindRecords(ctx, record.FindInput{Owner: owner})
+	if err != nil {
+		return nil, err
+	}
+	for i := len(out.Entries) - 1; i >= 0; i-- {
+		var r record.Record
+		if err := json.Unmarshal(out.Entries[i].Record, &r); err != nil {
+			return nil, err
+		}
+		if r.Outcome != string(wire.Done) {
+			continue
+		}
+		switch r.Kind {
+		case wire.DecommissionServer:
+			if ends {
+				return nil, nil
+			}
+		case wire.ProvisionServer, wire.ChangeServer:
+			return readManaged(r, out.Entries[i].Hash)
+		}
+	}
+	return nil, nil
+}
+
+func readManaged(r record.Record, hash string) (*managed, error) {
+	found := &managed{server: &spec.Server{}, record: hash, run: r.Run}
+	if err := json.Unmarshal(r.Spec, found.server); err != nil {
+		return nil, err
+	}
+	found.server.ApplyDefaults() // Those that came after the record was written.
+	var plan wire.Plan
+	if len(r.Plan) > 0 {
+		if err := json.Unmarshal(r.Plan, &plan); err != nil {
+			return nil, err
+		}
+	}
+	found.secrets, found.asked = plan.Secrets, found.server.Spec.Network
+	return found, wasChosen(found.server, r.Plan)
+}

@@ -1,0 +1,263 @@
+package provision
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"go.temporal.io/sdk/workflow"
+
+	"fermata/activities/compute"
+	"fermata/activities/firewall"
+	"fermata/activities/guest"
+	"fermata/activities/loadbalancer"
+	"fermata/activities/secret"
+	"fermata/spec"
+	"fermata/wire"
+)
+
+// reality is a server as the systems have it.
+type reality struct {
+	machine compute.Machine
+	rules   map[string][]firewall.Installed // By firewall.
+	member  *loadbalancer.Status            // nil: none.
+	guest   guest.Inspection                // Of what is asked for.
+	before  guest.Inspection                // Of what is recorded.
+	pins    []secret.Pinned
+	// datastores of the volumes to add that name one, by the volume's name.
+	datastores map[string]compute.Ref
+	whole      bool // Everything could be read.
+}
+
+// read looks at everything that the server has.
+func (p *change) read(ctx workflow.Context) (reality, []wire.Observation) {
+	now := reality{rules: map[string][]firewall.Installed{}}
+	readings := []reading{p.asked.seeMachine(&now), p.checkGuests(&now), checkRecords}
+	for _, device := range p.firewalls() {
+		readings = append(readings, p.asked.seeRules(device, &now))
+	}
+	if p.asked.server.Spec.LoadBalancer != nil {
+		readings = append(readings, p.asked.seeMember(&now))
+	}
+	if p.asked.server.Spec.Ticket != nil {
+		readings = append(readings, p.asked.lookAtDesk)
+	}
+	for _, name := range p.asked.probers() {
+		readings = append(readings, lookAtProber(name))
+	}
+	if p.placesDisks() {
+		readings = append(readings, p.placeDisks(&now))
+	}
+	seen := look(ctx, readings...)
+	if len((wire.Preview{Observations: seen}).Problems()) > 0 {
+		return now, seen
+	}
+	inside := look(ctx, p.asked.seeGuest(&now, &now.guest), forgiving(p.was.seeGuest(&now, &now.before)))
+	now.whole = len((wire.Preview{Observations: inside}).Problems()) == 0
+	return now, append(seen, inside...)
+}
+
+// forgiving is a reading whose failure forbids nothing: what is recorded may not be readable any more, such as a version of a
+// secret that was destroyed. Then it is not known what drifted.
+func forgiving(read reading) reading {
+	return func(ctx workflow.Context) []wire.Observation {
+		seen := read(ctx)
+		for i := range seen {
+			seen[i].OK, seen[i].Text = true, "what drifted is not known: "+seen[i].Text
+		}
+		return seen
+	}
+}
+
+// firewalls are those that hold rules, or are to hold some.
+func (p *change) firewalls() []string {
+	names := firewallsOf(p.was.server)
+	for _, name := range firewallsOf(p.asked.server) {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// seeMachine finds the one machine of the server.
+func (p *provision) seeMachine(now *reality) reading {
+	return func(ctx workflow.Context) []wire.Observation {
+		c := p.server.Spec.Compute
+		name := system(compute.Capability, c.System)
+		found, err := compute.FindVMs(ctx, compute.FindVMsInput{System: c.System, Owner: p.Owner()})
+		if err != nil {
+			return failed(name, err)
+		}
+		if len(found.Machines) != 1 {
+			return []wire.Observation{problem(name, "%d machines belong to %s, expected one", len(found.Machines), p.Owner())}
+		}
+		now.machine = found.Machines[0]
+		if now.machine.Power != compute.PoweredOn {
+			return []wire.Observation{problem(name, "machine %s is %s: it must run", now.machine.Name, now.machine.Power)}
+		}
+		return []wire.Observation{fine(name, "machine %s runs", now.machine.Name)}
+	}
+}
+
+// checkGuests looks whether guests can be reached, and pins the versions of the secrets when the run plans first.
+func (p *change) checkGuests(now *reality) reading {
+	return func(ctx workflow.Context) []wire.Observation {
+		access := p.asked.server.Spec.Access.System
+		name := system("guest access", access)
+		refs := p.asked.secrets()
+		checked, err := guest.Check(ctx, guest.CheckInput{System: access, Secrets: refs})
+		if err != nil {
+			return failed(name, err)
+		}
+		if !p.asked.planned {
+			p.asked.pins = checked.Secrets
+		}
+		now.pins = slices.Clone(p.asked.pins)
+		return []wire.Observation{fine(name, "reachable; %d secrets can be resolved", len(refs))}
+	}
+}
+
+func (p *provision) seeRules(device string, now *reality) reading {
+	return func(ctx workflow.Context) []wire.Observation {
+		name := system(firewall.Capability, device)
+		if _, err := firewall.Check(ctx, firewall.CheckInput{System: device}); err != nil {
+			return failed(name, err)
+		}
+		found, err := firewall.FindRules(ctx, firewall.FindRulesInput{System: device, Owner: p.Owner()})
+		if err != nil {
+			return failed(name, err)
+		}
+		now.rules[device] = found.Rules
+		return []wire.Observation{fine(name, "%d rules of this owner", len(found.Rules))}
+	}
+}
+
+func (p *provision) seeMember(now *reality) reading {
+	return func(ctx workflow.Context) []wire.Observation {
+		lb := p.server.Spec.LoadBalancer
+		name := system(loadbalancer.Capability, lb.System)
+		if _, err := loadbalancer.Check(ctx, loadbalancer.CheckInput{System: lb.System}); err != nil {
+			return failed(name, err)
+		}
+		found, err := loadbalancer.FindMembers(ctx, loadbalancer.FindMembersInput{System: lb.System, Backend: lb.Backend, Name: p.server.Metadata.Name})
+		if err != nil {
+			return failed(name, err)
+		}
+		for _, m := range found.Members {
+			if m.Owner != "" && m.Owner != p.Owner() || m.Owner == "" && m.Saved != loadbalancer.Absent {
+				return []wire.Observation{problem(name, "member %s/%s belongs to somebody else", m.Backend, m.Name)}
+			}
+			now.member = &m
+		}
+		return []wire.Observation{fine(name, "reachable; backend %s is there", lb.Backend)}
+	}
+}
+
+// seeGuest looks inside, at what this spec names.
+func (p *provision) seeGuest(now *reality, into *guest.Inspection) reading {
+	return func(ctx workflow.Context) []wire.Observation {
+		access := p.server.Spec.Access
+		name := system("guest", p.server.Metadata.Name)
+		request := guest.InspectRequest{OS: p.server.Spec.OS, Application: p.server.Spec.Application, Volumes: p.volumeRefs(now.machine)}
+		request.OS.Files = p.pinned(request.OS.Files)
+		if a := p.server.Spec.Application; a != nil {
+			files, err := p.rendered(p.pinned(a.Config))
+			if err != nil {
+				return failed(name, invalid("rendering the configuration", err))
+			}
+			request.Files = files
+		}
+		out, err := guest.Inspect(ctx, guest.InspectInput{System: access.System, Host: p.hostOf(now.machine), Request: request})
+		if err != nil {
+			return failed(name, err)
+		}
+		*into = out.Inspection
+		return nil
+	}
+}
+
+func (p *provision) hostOf(m compute.Machine) guest.Host {
+	a := p.server.Spec.Access
+	return guest.Host{Name: p.server.Metadata.Name, Address: p.address(), Port: a.Port, User: a.User, Keys: m.HostKeys}
+}
+
+// volumeRefs are the volumes whose disks the machine has.
+func (p *provision) volumeRefs(m compute.Machine) (refs []guest.VolumeRef) {
+	for _, v := range p.server.Spec.Storage {
+		if disk, has := diskOf(m, v.Name); has {
+			refs = append(refs, guest.VolumeRef{Name: v.Name, DiskUUID: disk.UUID, Mount: v.Mount})
+		}
+	}
+	return refs
+}
+
+func diskOf(m compute.Machine, volume string) (compute.Disk, bool) {
+	for _, d := range m.Disks {
+		if d.Name == volume && d.Key != "" {
+			return d, true
+		}
+	}
+	return compute.Disk{}, false
+}
+
+// placesDisks reports whether a disk is to be added on a datastore of its own.
+func (p *change) placesDisks() bool {
+	return slices.ContainsFunc(p.asked.server.Spec.Storage, func(v spec.Volume) bool {
+		return v.Datastore != "" && !slices.ContainsFunc(p.was.server.Spec.Storage, func(w spec.Volume) bool { return w.Name == v.Name })
+	})
+}
+
+// placeDisks resolves the datastores of the disks to add.
+func (p *change) placeDisks(now *reality) reading {
+	return func(ctx workflow.Context) []wire.Observation {
+		s := p.asked.server
+		out, err := compute.Plan(ctx, compute.PlanInput{System: s.Spec.Compute.System, Request: compute.PlanRequest{
+			Owner: p.Owner(), Name: s.Metadata.Name, Compute: s.Spec.Compute, Network: s.Spec.Network, Volumes: s.Spec.Storage,
+		}})
+		if err != nil {
+			return failed(system(compute.Capability, s.Spec.Compute.System), err)
+		}
+		now.datastores = out.Planned.Placement.Datastores
+		return nil
+	}
+}
+
+// ruleText says what a rule lets through; two rules that let the same through read alike.
+func ruleText(r firewall.Rule) string {
+	return fmt.Sprintf("%s to %s port %d/%s", strings.Join(shortest(r.Sources), ", "), r.Destination, r.Port, r.Protocol)
+}
+
+// shortest brings sources to the form in which firewalls hold them.
+func shortest(sources []string) []string {
+	var list []netip.Prefix
+	for _, text := range sources {
+		prefix, err := netip.ParsePrefix(text)
+		if err != nil {
+			return sources // The firewall refuses it.
+		}
+		list = append(list, prefix)
+	}
+	var out []string
+	for _, prefix := range firewall.Canonical(list) {
+		out = append(out, prefix.String())
+	}
+	return out
+}
+
+// rulesFor are the rules that a firewall should hold.
+func (p *provision) rulesFor(device string) (rules []firewall.Rule) {
+	for _, r := range p.server.Spec.Firewall {
+		if r.System == device {
+			rules = append(rules, firewall.Rule{Name: r.Name, Sources: r.From, Destination: p.address(), Protocol: r.Protocol, Port: r.Port})
+		}
+	}
+	return rules
+}
+
+// pooled is the member that the pool should hold.
+func (p *provision) pooled() loadbalancer.Member {
+	lb := p.server.Spec.LoadBalancer
+	return loadbalancer.Member{Backend: lb.Backend, Name: p.server.Metadata.Name, Address: p.address(), Port: lb.Port, Weight: lb.Weight}
+}
