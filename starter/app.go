@@ -27,7 +27,7 @@ func New() *cli.App {
 		Commands: []*cli.Command{
 			planCommand(), runCommand(), listCommand(), showCommand(), watchCommand(),
 			approveCommand(), rejectCommand(), retryCommand(), skipCommand(), undoCommand(), cancelCommand(),
-			decommissionCommand(), restoreCommand(), purgeCommand(),
+			decommissionCommand(), restoreCommand(), purgeCommand(), startCommand(),
 			stopCommand(), resumeCommand(), automationCommand(), policyCommand(),
 			historyCommand(), schemaCommand(), validateCommand(), doctorCommand(), keysCommand(), codecCommand(), versionCommand(),
 		},

@@ -48,6 +48,7 @@ type Worker struct {
 	address      string // Temporal's.
 	cfg          Config
 	integrations map[string]integrations.Integration
+	capabilities []capability
 	workflows    []func(register func(name string, workflow any))
 	activities   []ownActivities
 	interceptors []interceptor.WorkerInterceptor
@@ -84,7 +85,7 @@ func WithWorkflow(register func(register func(name string, workflow any))) Optio
 	return func(w *Worker) { w.workflows = append(w.workflows, register) }
 }
 
-// WithActivities adds activities on the queue of a capability.
+// WithActivities adds activities that need no configured system, on the queue of a capability.
 func WithActivities(capability string, register func(register func(name string, activity any))) Option {
 	return func(w *Worker) { w.activities = append(w.activities, ownActivities{capability, register}) }
 }
@@ -100,7 +101,10 @@ func New(cfg Config, options ...Option) (*Worker, error) {
 		cfg.Log = slog.Default()
 	}
 	cfg.Log = slog.New(observe.Handler(cfg.Log.Handler()))
-	w := &Worker{cfg: cfg, integrations: map[string]integrations.Integration{}, queues: map[string]sdk.Worker{}, named: map[string][]string{}}
+	w := &Worker{
+		cfg: cfg, integrations: map[string]integrations.Integration{}, capabilities: capabilities(),
+		queues: map[string]sdk.Worker{}, named: map[string][]string{},
+	}
 	for _, i := range builtIn() {
 		w.integrations[i.Type] = i
 	}
@@ -111,7 +115,7 @@ func New(cfg Config, options ...Option) (*Worker, error) {
 }
 
 func (w *Worker) check() error {
-	known := append([]string{Workflows}, Capabilities()...)
+	known := append([]string{Workflows}, namesOf(w.capabilities)...)
 	for _, own := range w.activities {
 		known = append(known, own.capability)
 	}
