@@ -4,6 +4,8 @@ import (
 	"runtime/debug"
 
 	sdk "go.temporal.io/sdk/worker"
+
+	built "fermata/build"
 )
 
 // deployment is what Temporal calls all workers of Fermata together.
@@ -40,6 +42,15 @@ func buildOf(info *debug.BuildInfo) string {
 		return ""
 	}
 	return info.Main.Version
+}
+
+// version is what --version says: the name that the linker was told stands before what the go command stamped.
+func version() string {
+	i := built.Of()
+	if build != "" {
+		i.Version = build
+	}
+	return i.String()
 }
 
 // deploymentOptions tell Temporal the build, for people who look which builds poll a queue or carried a run.

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	built "fermata/build"
 )
 
 func TestBuildIsNamedByWhatIsKnown(t *testing.T) {
@@ -37,5 +39,5 @@ func TestTheCommandTellsItsBuild(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	require.Zero(t, Main(t.Context(), []string{"fermata-worker", "--version"}, &out, io.Discard))
-	require.Contains(t, out.String(), unknown, "a test has no build")
+	require.Contains(t, out.String(), built.Unknown, "a test has no build")
 }

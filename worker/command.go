@@ -10,18 +10,16 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	built "fermata/build"
 	"fermata/config"
 )
-
-// unknown is how a build is called that nobody named.
-const unknown = "(unknown build)"
 
 // Main is the command line of a worker. A user who adds a process of their own calls it with their options. It returns
 // the exit code: 0, 1 for a failure, 2 for a wrong configuration.
 func Main(ctx context.Context, args []string, stdout, stderr io.Writer, options ...Option) int {
 	app := &cli.App{
 		Name:    "fermata-worker",
-		Version: cmp.Or(Build(), unknown),
+		Version: version(),
 		Usage:   "carry runs: poll Temporal for the queues that it serves",
 		Description: "Polls only the queues of systems that the configuration has and --serve names, and opens only those systems.\n\n" +
 			"   fermata-worker --config fermata.yaml\n" +
@@ -72,7 +70,7 @@ func serve(ctx context.Context, c *cli.Context, options []Option) error {
 	if err := w.Start(ctx); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.App.Writer, "fermata-worker %s for %s, Temporal at %s\n", c.App.Version, cfg.Name, w.address)
+	fmt.Fprintf(c.App.Writer, "fermata-worker %s for %s, Temporal at %s\n", cmp.Or(Build(), built.Unknown), cfg.Name, w.address)
 	if at := w.Observed(); at != "" {
 		fmt.Fprintf(c.App.Writer, "  metrics http://%s/metrics, health /healthz, readiness /readyz\n", at)
 	}

@@ -20,6 +20,7 @@ import (
 
 	"fermata/access"
 	"fermata/access/frontend"
+	"fermata/build"
 )
 
 // Services are all that a cluster needs; a process may run some of them.
@@ -30,7 +31,7 @@ func Services() []string {
 // Command is the command line of fermata-temporal.
 func Command(stdout, stderr io.Writer) *cli.App {
 	return &cli.App{
-		Name: "fermata-temporal", Version: headers.ServerVersion, Usage: "Temporal's server, with a role for each client's certificate",
+		Name: "fermata-temporal", Version: build.Of().String() + ", Temporal " + headers.ServerVersion, Usage: "Temporal's server, with a role for each client's certificate",
 		Description: "Reads Temporal's own configuration file, and a file that says which certificate may do what.\n\n" +
 			"   fermata-temporal --config-file temporal.yaml --roles roles.yaml check\n" +
 			"   fermata-temporal --config-file temporal.yaml --roles roles.yaml start",
