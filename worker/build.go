@@ -1,7 +1,7 @@
 package worker
 
 import (
-	"runtime/debug"
+	"cmp"
 
 	sdk "go.temporal.io/sdk/worker"
 
@@ -11,38 +11,12 @@ import (
 // deployment is what Temporal calls all workers of Fermata together.
 const deployment = "fermata"
 
-// build is the linker's to set: -ldflags '-X fermata/worker.build=NAME'. It is for builds outside a clone of the
-// repository, and for telling two builds of one commit apart.
+// build is the linker's to set: -ldflags '-X fermata/worker.build=NAME'. It tells two builds of one commit apart.
 var build string
 
 // Build names the build that this worker is of: what the linker was told, else the commit that it was built from, with
 // "-modified" if files differed from it, else the module's version. It is empty where nobody knows, as in a test.
-func Build() string {
-	if build != "" {
-		return build
-	}
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return ""
-	}
-	return buildOf(info)
-}
-
-func buildOf(info *debug.BuildInfo) string {
-	settings := map[string]string{}
-	for _, s := range info.Settings {
-		settings[s.Key] = s.Value
-	}
-	switch commit := settings["vcs.revision"]; {
-	case commit != "" && settings["vcs.modified"] == "true":
-		return commit + "-modified"
-	case commit != "":
-		return commit
-	case info.Main.Version == "(devel)":
-		return ""
-	}
-	return info.Main.Version
-}
+func Build() string { return cmp.Or(build, built.Of().ID()) }
 
 // version is what --version says: the name that the linker was told stands before what the go command stamped.
 func version() string {
