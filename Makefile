@@ -92,6 +92,33 @@ fuzz: ## fuzz every parser for 20 seconds each
 	@for p in $$($(GO) list ./...); do d=$${p#fermata/}; for f in $$(grep -ho '^func Fuzz[A-Za-z0-9]*' $$d/*_test.go 2>/dev/null | sed 's/func //'); do \
 	  echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime 20s -fuzzminimizetime 1x $$p || exit 1; done; done
 
+# What an image is called.
+COMMIT = $(shell git rev-parse HEAD)
+VERSION = $(shell git describe --tags --always --dirty=-modified)
+
+# Systems and programs that make dist builds; fermata-sandbox can be added to the programs.
+DIST ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
+PROGRAMS ?= fermata fermata-worker fermata-temporal
+
+.PHONY: dist
+dist: bin/tools/nfpm ## make static programs, archives, Debian packages, bills of materials and sums in dist/
+	@echo "Building for $(DIST). Temporal's server is compiled anew for each Linux: some minutes each."
+	$(GO) run ./deploy/dist -platforms '$(DIST)' -programs '$(PROGRAMS)'
+
+bin/tools/nfpm: tools/ship/go.mod tools/ship/go.sum
+	@mkdir -p bin/tools && cd tools/ship && $(GO) build -o ../../bin/tools/ tool && touch ../../$@
+
+.PHONY: image
+image: ## build the container image fermata:VERSION with the programs, from this machine's docker
+	@mkdir -p bin/image && GOOS=linux $(GO) build -ldflags "$(LDFLAGS) -X fermata/build.version=$(VERSION) -X fermata/build.commit=$(COMMIT)" -o bin/image/ ./cmd/fermata ./cmd/fermata-worker ./cmd/fermata-temporal
+	@cp /etc/ssl/certs/ca-certificates.crt deploy/image/passwd deploy/image/group bin/image/
+	docker build --network none --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) -t fermata:$(VERSION) -f deploy/Dockerfile bin/image
+
+.PHONY: compose-init
+compose-init: ## make certificates, keys and a password for docker-compose.yml, in compose/
+	@$(GO) build -ldflags '$(LDFLAGS)' -o bin/ ./cmd/fermata
+	@bash deploy/compose/init.sh bin/fermata $(VERSION)
+
 .PHONY: clean
 clean: ## remove what was built; the sandbox's state stays
-	rm -rf bin
+	rm -rf bin dist

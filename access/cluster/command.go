@@ -37,8 +37,8 @@ func Command(stdout, stderr io.Writer) *cli.App {
 			"   fermata-temporal --config-file temporal.yaml --roles roles.yaml start",
 		Writer: stdout, ErrWriter: stderr,
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "config-file", Required: true, EnvVars: []string{config.EnvKeyConfigFile}, Usage: "Temporal's configuration"},
-			&cli.StringFlag{Name: "roles", Required: true, EnvVars: []string{"FERMATA_ROLES"}, Usage: "which certificate may do what"},
+			&cli.StringFlag{Name: "config-file", EnvVars: []string{config.EnvKeyConfigFile}, Usage: "Temporal's configuration"},
+			&cli.StringFlag{Name: "roles", EnvVars: []string{"FERMATA_ROLES"}, Usage: "which certificate may do what"},
 		},
 		Commands: []*cli.Command{{
 			Name: "check", Usage: "say what is wrong with the two files",
@@ -61,7 +61,7 @@ func Command(stdout, stderr io.Writer) *cli.App {
 				}
 				return serve(cfg, c.String("roles"), c.StringSlice("service"))
 			},
-		}},
+		}, healthCommand(), registerCommand(stdout), passwordCommand(stdout)},
 		ExitErrHandler: func(*cli.Context, error) {
 			// The exit code is main's to give.
 		},
@@ -70,6 +70,11 @@ func Command(stdout, stderr io.Writer) *cli.App {
 
 // load reads both files and refuses what is wrong with them.
 func load(c *cli.Context) (*config.Config, error) {
+	for _, name := range []string{"config-file", "roles"} {
+		if c.String(name) == "" {
+			return nil, fmt.Errorf("--%s is missing: name the file before the command", name)
+		}
+	}
 	cfg, err := config.Load(config.WithConfigFile(c.String("config-file")))
 	if err != nil {
 		return nil, fmt.Errorf("reading Temporal's configuration: %w", err)
