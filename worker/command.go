@@ -35,7 +35,7 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer, options 
 			&cli.StringFlag{Name: "listen", EnvVars: []string{"FERMATA_LISTEN"}, Usage: "serve /metrics, /healthz and /readyz on `HOST:PORT`, such as 127.0.0.1:9464 (default: nowhere)"},
 		},
 		Action:   func(c *cli.Context) error { return serve(ctx, c, options) },
-		Commands: []*cli.Command{checkCommand(options), healthCommand(ctx)},
+		Commands: []*cli.Command{checkCommand(options), healthCommand(ctx), secretsCommand()},
 		OnUsageError: func(_ *cli.Context, err error, _ bool) error {
 			return cli.Exit(fmt.Sprintf("%v; `fermata-worker --help` lists what there is", err), 2)
 		},

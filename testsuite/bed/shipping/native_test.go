@@ -50,10 +50,13 @@ func (n *native) furnish(t *testing.T, name string, s service) {
 	t.Helper()
 	root := n.root(name)
 	copied(t, "/etc/nsswitch.conf", filepath.Join(root, "etc/nsswitch.conf"), 0o644)
+	require.NoError(t, os.MkdirAll(filepath.Join(root, "dev"), 0o755)) //nolint:gosec // As in a container.
+	_, err := run(t.Context(), "/", "mknod", "--mode=0666", filepath.Join(root, "dev/null"), "c", "1", "3")
+	require.NoError(t, err)
 	hosts := "127.0.0.1 localhost " + strings.Join(slices.Collect(maps.Keys(n.project.file.Services)), " ") + "\n"
 	require.NoError(t, os.WriteFile(filepath.Join(root, "etc/hosts"), []byte(hosts), 0o644)) //nolint:gosec // Every account reads it.
 	switch {
-	case strings.HasPrefix(s.Image, "fermata:"):
+	case strings.HasPrefix(s.Image, "fermata:"): // Without its /etc/passwd, which does not know most people's accounts.
 		for _, program := range []string{"fermata", "fermata-worker", "fermata-temporal"} {
 			copied(t, programs(t)[program], filepath.Join(root, program), 0o755)
 		}
@@ -125,7 +128,7 @@ func (n *native) health(ctx context.Context, t *testing.T, name string) (string,
 	t.Helper()
 	test := n.project.file.Services[name].Healthcheck.Test
 	require.Equal(t, "CMD", test[0], name)
-	return n.network.Run(ctx, "compose", "", append(n.inside(name), test[1:]...)...)
+	return n.network.Run(ctx, "compose", "", slices.Concat(n.inside(name), test[1:])...)
 }
 
 // start starts a service and waits until it is healthy.

@@ -21,16 +21,13 @@ func TestTheDebianPackage(t *testing.T) {
 	cache, err := host.Cache("shipping")
 	require.NoError(t, err)
 	out, root := filepath.Join(t.TempDir(), "dist"), filepath.Join(host.Folder(t), "root")
-	dist := []string{"go", "run", "./deploy/dist", "-out", out, "-tools", filepath.Join(cache, "tools"), "-trimpath=false"}
-	_, err = run(t.Context(), repository, dist...)
+	_, err = run(t.Context(), repository, "go", "run", "./deploy/dist", "-out", out, "-tools", filepath.Join(cache, "tools"), "-trimpath=false")
 	require.NoError(t, err)
 	_, err = run(t.Context(), out, "sha256sum", "--check", "--strict", "SHA256SUMS")
 	require.NoError(t, err)
 	found, err := filepath.Glob(out + "/fermata_*_amd64.deb")
 	require.NoError(t, err)
 	require.Len(t, found, 1)
-	before, err := os.ReadFile(filepath.Join(out, "SHA256SUMS"))
-	require.NoError(t, err)
 
 	require.NoError(t, os.MkdirAll(filepath.Join(root, "var/lib/dpkg/updates"), 0o755))
 	require.NoError(t, os.MkdirAll(filepath.Join(root, "var/lib/dpkg/info"), 0o755))
@@ -73,12 +70,6 @@ func TestTheDebianPackage(t *testing.T) {
 	require.Equal(t, "# mine\n", string(kept))
 	dpkg("--purge", "fermata")
 	require.NoFileExists(t, file)
-
-	_, err = run(t.Context(), repository, dist...)
-	require.NoError(t, err)
-	after, err := os.ReadFile(filepath.Join(out, "SHA256SUMS"))
-	require.NoError(t, err)
-	require.Equal(t, string(before), string(after), "the same commit makes the same bytes")
 }
 
 var exposure = regexp.MustCompile(`Overall exposure level for \S+: ([0-9.]+)`)
