@@ -50,7 +50,9 @@ func (n *native) furnish(t *testing.T, name string, s service) {
 	t.Helper()
 	root := n.root(name)
 	copied(t, "/etc/nsswitch.conf", filepath.Join(root, "etc/nsswitch.conf"), 0o644)
-	require.NoError(t, os.MkdirAll(filepath.Join(root, "dev"), 0o755)) //nolint:gosec // As in a container.
+	for _, folder := range []string{"dev", "proc"} {
+		require.NoError(t, os.MkdirAll(filepath.Join(root, folder), 0o755)) //nolint:gosec // As in a container.
+	}
 	_, err := run(t.Context(), "/", "mknod", "--mode=0666", filepath.Join(root, "dev/null"), "c", "1", "3")
 	require.NoError(t, err)
 	hosts := "127.0.0.1 localhost " + strings.Join(slices.Collect(maps.Keys(n.project.file.Services)), " ") + "\n"
@@ -103,24 +105,25 @@ func (n *native) inside(name string) []string {
 	return append(args, "/usr/sbin/chroot", "--userspec="+n.project.file.Services[name].User, "--groups=", n.root(name))
 }
 
+// command starts a service with what a container has besides its files: /proc, and for Temporal's admin-tools this machine's
+// programs. What is mounted goes with the process.
 func (n *native) command(name string) []string {
 	s := n.project.file.Services[name]
 	entry := s.Entrypoint
 	if len(entry) == 0 {
 		entry = []string{"/fermata-worker"} // The image's.
 	}
-	return slices.Concat(n.inside(name), entry, s.Command)
+	mount := fmt.Sprintf("mount --rbind /proc %s/proc", n.root(name))
+	if strings.HasPrefix(s.Image, "temporalio/admin-tools:") {
+		mount += fmt.Sprintf(" && mount --bind -o ro /usr %s/usr", n.root(name))
+	}
+	return slices.Concat([]string{"unshare", "--mount", "sh", "-c", mount + ` && exec "$@"`, "sh"}, n.inside(name), entry, s.Command)
 }
 
-// once runs a service that ends. The one of Temporal's admin-tools has this machine's programs, which it can only read.
+// once runs a service that ends.
 func (n *native) once(ctx context.Context, t *testing.T, name string) (string, error) {
 	t.Helper()
-	args := n.command(name)
-	if strings.HasPrefix(n.project.file.Services[name].Image, "temporalio/admin-tools:") {
-		mount := fmt.Sprintf(`mount --bind -o ro /usr %s/usr && exec "$@"`, n.root(name))
-		args = append([]string{"unshare", "--mount", "sh", "-c", mount, "sh"}, args...)
-	}
-	return n.network.Run(ctx, "compose", "", args...)
+	return n.network.Run(ctx, "compose", "", n.command(name)...)
 }
 
 // health asks as the compose file's healthcheck does.
