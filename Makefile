@@ -37,6 +37,7 @@ sandbox: build ## start the sandbox and stay until Ctrl-C
 test: ## all tests: no root, no network but modules and loopback
 	$(GO) test -count=1 -ldflags '$(LDFLAGS)' $(filter-out fermata/$(BED:./%...=%)%,$(LIGHT))
 	$(GO) test -count=1 -vet=off -ldflags '$(LDFLAGS)' -p 1 -timeout 20m ./access/cluster ./testsuite/trust ./testsuite/scenarios ./testsuite/cli ./testsuite/crash ./testsuite/upgrade ./testsuite/judge ./testsuite/attack
+	cd deploy/kubernetes && $(GO) vet ./... && $(GO) test -count=1 -ldflags '$(LDFLAGS)' ./...
 	cd examples/own-process && $(GO) vet ./... && $(GO) test -count=1 -ldflags '$(LDFLAGS)' ./...
 	@# The recorder must go on compiling; it records only when it is asked to.
 	$(GO) test -vet=off -ldflags '$(LDFLAGS)' -run '^$$' ./testsuite/replay/recorder
@@ -80,7 +81,8 @@ bin/tools/golangci-lint: tools/go.mod tools/go.sum
 lint: tools ## formatting, linters, determinism of workflows
 	@test -z "$$(bin/tools/gofumpt -l $$(git ls-files '*.go'))" || { bin/tools/gofumpt -l $$(git ls-files '*.go'); echo "run: make fmt"; exit 1; }
 	bin/tools/golangci-lint run $(foreach p,$(LIGHT),$(p:fermata/%=./%))
-	cd examples/own-process && ../../bin/tools/golangci-lint run --config ../../.golangci.yaml
+	@# Modules of their own.
+	for module in deploy/kubernetes examples/own-process; do (cd $$module && ../../bin/tools/golangci-lint run --config ../../.golangci.yaml) || exit 1; done
 	bin/tools/workflowcheck -config .workflowcheck.yaml ./workflows/...
 
 .PHONY: fmt

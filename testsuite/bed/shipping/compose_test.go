@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
@@ -154,7 +155,10 @@ func TestTheServicesOfTheComposeFile(t *testing.T) {
 	}
 	n.start(ctx, t, "worker")
 	ready := append(n.inside("worker"), "/fermata-worker", "health", "--ready")
-	require.Eventually(t, func() bool { _, err = n.network.Run(ctx, "compose", "", ready...); return err == nil }, time.Minute, 200*time.Millisecond, "%v", err)
+	var not error
+	if !assert.Eventually(t, func() bool { _, not = n.network.Run(ctx, "compose", "", ready...); return not == nil }, time.Minute, 200*time.Millisecond) {
+		require.NoError(t, not)
+	}
 	said, err := n.network.Run(ctx, "compose", "", programs(t)["fermata"], "--config", filepath.Join(p.folder, "compose/people.yaml"), "--no-color", "doctor")
 	require.NoError(t, err, said)
 	for _, line := range []string{"ok  allowed signers", "ok  encryption key", "ok  Temporal", "ok  search attributes", "ok  record records"} {

@@ -87,7 +87,8 @@ func (n *native) mount(t *testing.T, root, volume string) {
 	target := filepath.Join(root, parts[1])
 	info, err := os.Stat(parts[0])
 	if err != nil || info.IsDir() { // Docker's own volume, or a folder that is written to.
-		require.NoError(t, os.MkdirAll(target, 0o700))
+		require.NoError(t, os.MkdirAll(filepath.Dir(target), 0o755)) //nolint:gosec // The container's account enters it.
+		require.NoError(t, os.Mkdir(target, 0o700))
 		require.NoError(t, os.Chown(target, 65532, 65532))
 		return
 	}
