@@ -89,7 +89,7 @@ func TestTheComposeFileKeepsItsPromises(t *testing.T) {
 		require.Equal(t, "65532:65532", s.User, name)
 		require.Equal(t, []string{"ALL"}, s.CapDrop, name)
 		require.Equal(t, []string{"no-new-privileges:true"}, s.SecurityOpt, name)
-		require.Equal(t, name != "ui", s.ReadOnly, name)
+		require.True(t, s.ReadOnly, name)
 		require.NotEmpty(t, s.MemLimit, name)
 		require.NotZero(t, s.PidsLimit, name)
 		image, tag, _ := strings.Cut(s.Image, ":")
