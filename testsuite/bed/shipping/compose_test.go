@@ -135,8 +135,10 @@ func TestTheServicesOfTheComposeFile(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
 	p := initialised(t)
-	_, public, err := machine.NewKey()
+	private, public, err := machine.NewKey()
 	require.NoError(t, err)
+	key := filepath.Join(t.TempDir(), "key")
+	require.NoError(t, os.WriteFile(key, private, 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(p.folder, "compose/allowed_signers"), []byte("alice@example "+public+"\n"), 0o600))
 	require.NoError(t, os.Chown(filepath.Join(p.folder, "compose/allowed_signers"), 65532, 65532))
 	n := p.native(ctx, t)
@@ -159,9 +161,14 @@ func TestTheServicesOfTheComposeFile(t *testing.T) {
 	if !assert.Eventually(t, func() bool { _, not = n.network.Run(ctx, "compose", "", ready...); return not == nil }, time.Minute, 200*time.Millisecond) {
 		require.NoError(t, not)
 	}
-	said, err := n.network.Run(ctx, "compose", "", programs(t)["fermata"], "--config", filepath.Join(p.folder, "compose/people.yaml"), "--no-color", "doctor")
-	require.NoError(t, err, said)
-	for _, line := range []string{"ok  allowed signers", "ok  encryption key", "ok  Temporal", "ok  search attributes", "ok  record records"} {
+	typed := func(command string) string {
+		said, err := n.network.Run(ctx, "compose", "", programs(t)["fermata"], "--config", filepath.Join(p.folder, "compose/people.yaml"), "--key", key, "--no-color", command)
+		require.NoError(t, err)
+		return said
+	}
+	require.NotContains(t, typed("list"), "inquiry/", "there is no run yet")
+	said := typed("doctor")
+	for _, line := range []string{"ok  allowed signers", "ok  your key", "ok  encryption key", "ok  Temporal", "ok  search attributes", "ok  record store"} {
 		require.Contains(t, said, line)
 	}
 }
