@@ -79,7 +79,7 @@ bin/tools/golangci-lint: tools/go.mod tools/go.sum
 
 .PHONY: lint
 lint: tools ## formatting, linters, determinism of workflows
-	@test -z "$$(bin/tools/gofumpt -l $$(git ls-files '*.go'))" || { bin/tools/gofumpt -l $$(git ls-files '*.go'); echo "run: make fmt"; exit 1; }
+	@test -z "$$(bin/tools/gofumpt -modpath fermata -l $$(git ls-files '*.go'))" || { bin/tools/gofumpt -modpath fermata -l $$(git ls-files '*.go'); echo "run: make fmt"; exit 1; }
 	bin/tools/golangci-lint run $(foreach p,$(LIGHT),$(p:fermata/%=./%))
 	@# Modules of their own.
 	for module in deploy/kubernetes examples/own-process; do (cd $$module && ../../bin/tools/golangci-lint run --config ../../.golangci.yaml) || exit 1; done
@@ -87,7 +87,7 @@ lint: tools ## formatting, linters, determinism of workflows
 
 .PHONY: fmt
 fmt: tools ## format all Go files
-	bin/tools/gofumpt -w $$(git ls-files '*.go')
+	bin/tools/gofumpt -modpath fermata -w $$(git ls-files '*.go')
 
 .PHONY: fuzz
 fuzz: ## fuzz every parser for 20 seconds each

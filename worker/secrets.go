@@ -48,7 +48,7 @@ func copySecrets(from, to string) (int, error) {
 		if err := os.Remove(target); err != nil && !errors.Is(err, os.ErrNotExist) { // A container that was started again.
 			return n, fmt.Errorf("copying secrets: %w", err)
 		}
-		if err := os.WriteFile(target, data, 0o600); err != nil {
+		if err := os.WriteFile(target, data, 0o600); err != nil { //nolint:gosec // Both folders are named by who starts the worker.
 			return n, fmt.Errorf("copying secrets: %w", err)
 		}
 		n++
