@@ -37,6 +37,8 @@ sandbox: build ## start the sandbox and stay until Ctrl-C
 test: ## all tests: no root, no network but modules and loopback
 	$(GO) test -count=1 -ldflags '$(LDFLAGS)' $(filter-out fermata/$(BED:./%...=%)%,$(LIGHT))
 	$(GO) test -count=1 -vet=off -ldflags '$(LDFLAGS)' -p 1 -timeout 20m ./access/cluster ./testsuite/trust ./testsuite/scenarios ./testsuite/cli ./testsuite/crash ./testsuite/upgrade ./testsuite/judge ./testsuite/attack
+	cd deploy/kubernetes && $(GO) vet ./... && $(GO) test -count=1 -ldflags '$(LDFLAGS)' ./...
+	cd examples/own-process && $(GO) vet ./... && $(GO) test -count=1 -ldflags '$(LDFLAGS)' ./...
 	@# The recorder must go on compiling; it records only when it is asked to.
 	$(GO) test -vet=off -ldflags '$(LDFLAGS)' -run '^$$' ./testsuite/replay/recorder
 
@@ -77,13 +79,15 @@ bin/tools/golangci-lint: tools/go.mod tools/go.sum
 
 .PHONY: lint
 lint: tools ## formatting, linters, determinism of workflows
-	@test -z "$$(bin/tools/gofumpt -l $$(git ls-files '*.go'))" || { bin/tools/gofumpt -l $$(git ls-files '*.go'); echo "run: make fmt"; exit 1; }
+	@test -z "$$(bin/tools/gofumpt -modpath fermata -l $$(git ls-files '*.go'))" || { bin/tools/gofumpt -modpath fermata -l $$(git ls-files '*.go'); echo "run: make fmt"; exit 1; }
 	bin/tools/golangci-lint run $(foreach p,$(LIGHT),$(p:fermata/%=./%))
+	@# Modules of their own.
+	for module in deploy/kubernetes examples/own-process; do (cd $$module && ../../bin/tools/golangci-lint run --config ../../.golangci.yaml) || exit 1; done
 	bin/tools/workflowcheck -config .workflowcheck.yaml ./workflows/...
 
 .PHONY: fmt
 fmt: tools ## format all Go files
-	bin/tools/gofumpt -w $$(git ls-files '*.go')
+	bin/tools/gofumpt -modpath fermata -w $$(git ls-files '*.go')
 
 .PHONY: reference
 reference: ## write docs/reference anew from what is read of specs, policies and installations
@@ -95,6 +99,33 @@ fuzz: ## fuzz every parser for 20 seconds each
 	@for p in $$($(GO) list ./...); do d=$${p#fermata/}; for f in $$(grep -ho '^func Fuzz[A-Za-z0-9]*' $$d/*_test.go 2>/dev/null | sed 's/func //'); do \
 	  echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime 20s -fuzzminimizetime 1x $$p || exit 1; done; done
 
+# What an image is called.
+COMMIT = $(shell git rev-parse HEAD)
+VERSION = $(shell git describe --tags --always --dirty=-modified)
+
+# Systems and programs that make dist builds; fermata-sandbox can be added to the programs.
+DIST ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
+PROGRAMS ?= fermata fermata-worker fermata-temporal
+
+.PHONY: dist
+dist: bin/tools/nfpm ## make static programs, archives, Debian packages, bills of materials and sums in dist/
+	@echo "Building for $(DIST). Temporal's server is compiled anew for each Linux: some minutes each."
+	$(GO) run ./deploy/dist -platforms '$(DIST)' -programs '$(PROGRAMS)'
+
+bin/tools/nfpm: tools/ship/go.mod tools/ship/go.sum
+	@mkdir -p bin/tools && cd tools/ship && $(GO) build -o ../../bin/tools/ tool && touch ../../$@
+
+.PHONY: image
+image: ## build the container image fermata:VERSION with the programs, from this machine's docker
+	@mkdir -p bin/image && GOOS=linux $(GO) build -ldflags "$(LDFLAGS) -X fermata/build.version=$(VERSION) -X fermata/build.commit=$(COMMIT)" -o bin/image/ ./cmd/fermata ./cmd/fermata-worker ./cmd/fermata-temporal
+	@cp /etc/ssl/certs/ca-certificates.crt deploy/image/passwd deploy/image/group bin/image/
+	docker build --network none --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) -t fermata:$(VERSION) -f deploy/Dockerfile bin/image
+
+.PHONY: compose-init
+compose-init: ## make certificates, keys and a password for docker-compose.yml, in compose/
+	@$(GO) build -ldflags '$(LDFLAGS)' -o bin/ ./cmd/fermata
+	@bash deploy/compose/init.sh bin/fermata $(VERSION)
+
 .PHONY: clean
 clean: ## remove what was built; the sandbox's state stays
-	rm -rf bin
+	rm -rf bin dist

@@ -140,7 +140,7 @@ type Filter struct {
 // page is how many runs Temporal is asked for at once; it gives no more unless it is told to.
 const page = 1000
 
-// Kinds are the workflow types of runs.
+// Kinds are the workflow types of runs that Fermata comes with.
 func Kinds() []string {
 	return []string{wire.ProvisionServer, wire.ChangeServer, wire.DecommissionServer}
 }
@@ -177,7 +177,7 @@ func (c *Client) List(ctx context.Context, f Filter) ([]Summary, error) {
 }
 
 func (f Filter) query() string {
-	clauses := []string{"FermataKind IN ('" + strings.Join(Kinds(), "', '") + "')"}
+	clauses := []string{"FermataKind IS NOT NULL"} // Runs have one, of whatever process; inquiries and what runs start do not.
 	if f.Kind != "" {
 		clauses[0] = "FermataKind = '" + literal(f.Kind) + "'"
 	}

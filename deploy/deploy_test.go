@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
+	"fermata/access"
 	"fermata/config"
 )
 
@@ -93,5 +94,21 @@ func TestSitesAreDescribed(t *testing.T) {
 		for _, name := range secrets {
 			require.Contains(t, string(data), "secret://file/"+name, file)
 		}
+	}
+}
+
+// The descriptions to begin with, of each way to install, are read as they stand.
+func TestInstallationsAreDescribed(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{
+		"systemd/main.yaml", "compose/fermata.yaml", "compose/people.yaml", "kubernetes/overlays/central/fermata.yaml", "kubernetes/overlays/berlin/fermata.yaml",
+	} {
+		cfg, err := config.Load(path)
+		require.NoError(t, err)
+		require.NotEmpty(t, cfg.Temporal.TLS.Cert, path)
+	}
+	for _, path := range []string{"temporal/roles.yaml", "compose/roles.yaml"} {
+		_, err := access.Load(path)
+		require.NoError(t, err, path)
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"fermata/build"
 	"fermata/sandbox/estate"
 	"fermata/sandbox/estate/faults"
 )
@@ -17,7 +18,7 @@ import (
 // Command is the command line of fermata-sandbox.
 func Command() *cli.App {
 	app := &cli.App{
-		Name:  "fermata-sandbox",
+		Name: "fermata-sandbox", Version: build.Of().String(),
 		Usage: "Fermata with everything it needs, on a laptop",
 		Description: "Starts Temporal, its web UI, a worker and an estate of emulated systems in one process.\n" +
 			"Everything listens on 127.0.0.1 and keeps its state in one folder.",

@@ -5,10 +5,11 @@
 package starter
 
 import (
-	"runtime/debug"
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"fermata/build"
 )
 
 // New returns the command line.
@@ -21,13 +22,13 @@ func New() *cli.App {
 			"   fermata run examples/web-server.yaml       start, and watch\n" +
 			"   fermata approve server/web-01              somebody else lets it go on\n\n" +
 			"RUN is a target (server/web-01, or just web-01) or the ULID of a run.\n\n" + exitCodes,
-		Version: version(),
+		Version: build.Of().String(),
 		Flags:   globalFlags(),
 		Suggest: true, EnableBashCompletion: true,
 		Commands: []*cli.Command{
 			planCommand(), runCommand(), diffCommand(), listCommand(), showCommand(), watchCommand(),
 			approveCommand(), rejectCommand(), retryCommand(), skipCommand(), undoCommand(), cancelCommand(),
-			decommissionCommand(), restoreCommand(), purgeCommand(),
+			decommissionCommand(), restoreCommand(), purgeCommand(), startCommand(),
 			stopCommand(), resumeCommand(), automationCommand(), policyCommand(),
 			historyCommand(), schemaCommand(), validateCommand(), doctorCommand(), keysCommand(), codecCommand(), versionCommand(),
 		},
@@ -72,17 +73,4 @@ func didYouMean(c *cli.Context) string {
 		return "; " + strings.ToLower(best[:1]) + best[1:]
 	}
 	return ""
-}
-
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			return info.Main.Version + " " + s.Value
-		}
-	}
-	return info.Main.Version
 }

@@ -3,10 +3,10 @@ package starter
 import (
 	"errors"
 	"fmt"
-	"runtime"
 
 	"github.com/urfave/cli/v2"
 
+	"fermata/build"
 	"fermata/spec"
 	"fermata/spec/document"
 )
@@ -40,9 +40,9 @@ func versionCommand() *cli.Command {
 			if err := s.checkOutput(); err != nil {
 				return err
 			}
-			done, err := s.document(map[string]string{"version": version(), "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH})
+			done, err := s.document(build.Of())
 			if !done {
-				s.printf("fermata %s (%s, %s/%s)\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+				s.printf("fermata %s\n", build.Of())
 			}
 			return err
 		},

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"fermata/activities/fault"
+	"fermata/build"
 	"fermata/client/story"
 	"fermata/decision"
 )
@@ -43,7 +44,7 @@ type page struct {
 // page writes the page to a file that is not there yet, or to standard output.
 func (s *session) page(file string, answer chronicle) error {
 	p := page{
-		Asked: s.c.Args().First(), Installation: s.cfg.Name, Made: time.Now().UTC(), Version: version(), Runs: answer.Runs,
+		Asked: s.c.Args().First(), Installation: s.cfg.Name, Made: time.Now().UTC(), Version: build.Of().String(), Runs: answer.Runs,
 		Signers: s.cfg.Decisions.AllowedSigners, SignersSum: sum(s.cfg.Decisions.AllowedSigners), Revoked: s.cfg.Decisions.Revoked,
 		Verified: unverified(answer.Runs) == nil && answer.Broken == "",
 	}

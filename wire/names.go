@@ -72,6 +72,9 @@ func AddressReservationID(site, address string) string {
 	return "address/" + site + "/" + address
 }
 
+// Inquiries are the types of short runs that only read.
+func Inquiries() []string { return []string{PlanServer, CompareServer, CheckSystems, ReadRecords} }
+
 // InquiryPrefix begins the ids of short runs that only read.
 const InquiryPrefix = "inquiry/"
 

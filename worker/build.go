@@ -1,45 +1,30 @@
 package worker
 
 import (
-	"runtime/debug"
+	"cmp"
 
 	sdk "go.temporal.io/sdk/worker"
+
+	built "fermata/build"
 )
 
 // deployment is what Temporal calls all workers of Fermata together.
 const deployment = "fermata"
 
-// build is the linker's to set: -ldflags '-X fermata/worker.build=NAME'. It is for builds outside a clone of the
-// repository, and for telling two builds of one commit apart.
+// build is the linker's to set: -ldflags '-X fermata/worker.build=NAME'. It tells two builds of one commit apart.
 var build string
 
 // Build names the build that this worker is of: what the linker was told, else the commit that it was built from, with
 // "-modified" if files differed from it, else the module's version. It is empty where nobody knows, as in a test.
-func Build() string {
-	if build != "" {
-		return build
-	}
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return ""
-	}
-	return buildOf(info)
-}
+func Build() string { return cmp.Or(build, built.Of().ID()) }
 
-func buildOf(info *debug.BuildInfo) string {
-	settings := map[string]string{}
-	for _, s := range info.Settings {
-		settings[s.Key] = s.Value
+// version is what --version says: the name that the linker was told stands before what the go command stamped.
+func version() string {
+	i := built.Of()
+	if build != "" {
+		i.Version = build
 	}
-	switch commit := settings["vcs.revision"]; {
-	case commit != "" && settings["vcs.modified"] == "true":
-		return commit + "-modified"
-	case commit != "":
-		return commit
-	case info.Main.Version == "(devel)":
-		return ""
-	}
-	return info.Main.Version
+	return i.String()
 }
 
 // deploymentOptions tell Temporal the build, for people who look which builds poll a queue or carried a run.

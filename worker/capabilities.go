@@ -20,16 +20,11 @@ import (
 // registrar names activities and their functions on a queue.
 type registrar func(name string, activity any)
 
-// activitySet is the activities of one capability.
-type activitySet interface {
-	Register(register func(name string, activity any))
-}
-
 // capability finds its port among the systems that a worker opened.
 type capability struct {
 	name string
 	// bind returns the activities for the systems that implement the port, and their names; nil where none does.
-	bind func(systems map[string]any, secrets secret.Pinner) (activitySet, []string)
+	bind func(systems map[string]any, secrets secret.Pinner) (Activities, []string)
 	// check asks a system as doctor does; nil where it does not implement the port.
 	check func(system any) func(ctx context.Context) error
 }
@@ -37,30 +32,47 @@ type capability struct {
 // capabilities are those that Fermata comes with. Records are bound apart: an installation has one store.
 func capabilities() []capability {
 	return []capability{
-		{compute.Capability, binding(func(s map[string]compute.Platform, _ secret.Pinner) activitySet { return compute.NewActivities(s) }), checking(compute.Platform.Check)},
-		{guest.Capability, binding(func(s map[string]guest.Access, r secret.Pinner) activitySet { return guest.NewActivities(s, r) }), checking(guest.Access.Check)},
-		{configuration.Capability, binding(func(s map[string]configuration.Runner, r secret.Pinner) activitySet {
+		{compute.Capability, binding(func(s map[string]compute.Platform, _ secret.Pinner) Activities { return compute.NewActivities(s) }), checking(compute.Platform.Check)},
+		{guest.Capability, binding(func(s map[string]guest.Access, r secret.Pinner) Activities { return guest.NewActivities(s, r) }), checking(guest.Access.Check)},
+		{configuration.Capability, binding(func(s map[string]configuration.Runner, r secret.Pinner) Activities {
 			return configuration.NewActivities(s, r)
 		}), checking(configuration.Runner.Check)},
-		{firewall.Capability, binding(func(s map[string]firewall.Firewall, _ secret.Pinner) activitySet { return firewall.NewActivities(s) }), checking(firewall.Firewall.Check)},
-		{loadbalancer.Capability, binding(func(s map[string]loadbalancer.Balancer, _ secret.Pinner) activitySet {
+		{firewall.Capability, binding(func(s map[string]firewall.Firewall, _ secret.Pinner) Activities { return firewall.NewActivities(s) }), checking(firewall.Firewall.Check)},
+		{loadbalancer.Capability, binding(func(s map[string]loadbalancer.Balancer, _ secret.Pinner) Activities {
 			return loadbalancer.NewActivities(s)
 		}), checking(loadbalancer.Balancer.Check)},
-		{dns.Capability, binding(func(s map[string]dns.Nameserver, _ secret.Pinner) activitySet { return dns.NewActivities(s) }), checking(func(d dns.Nameserver, ctx context.Context) error { return d.Check(ctx, nil) })},
-		{ticketing.Capability, binding(func(s map[string]ticketing.Desk, _ secret.Pinner) activitySet { return ticketing.NewActivities(s) }), checking(func(d ticketing.Desk, ctx context.Context) error { return d.Check(ctx, "") })},
-		{inventory.Capability, binding(func(s map[string]inventory.CMDB, _ secret.Pinner) activitySet { return inventory.NewActivities(s) }), checking(func(c inventory.CMDB, ctx context.Context) error { return c.CheckClass(ctx, "") })},
-		{notify.Capability, binding(func(s map[string]notify.Notifier, _ secret.Pinner) activitySet { return notify.NewActivities(s) }), checking(notify.Notifier.Check)},
-		{probe.Capability, binding(func(s map[string]probe.Prober, _ secret.Pinner) activitySet { return probe.NewActivities(s) }), checking(probe.Prober.Check)},
+		{dns.Capability, binding(func(s map[string]dns.Nameserver, _ secret.Pinner) Activities { return dns.NewActivities(s) }), checking(func(d dns.Nameserver, ctx context.Context) error { return d.Check(ctx, nil) })},
+		{ticketing.Capability, binding(func(s map[string]ticketing.Desk, _ secret.Pinner) Activities { return ticketing.NewActivities(s) }), checking(func(d ticketing.Desk, ctx context.Context) error { return d.Check(ctx, "") })},
+		{inventory.Capability, binding(func(s map[string]inventory.CMDB, _ secret.Pinner) Activities { return inventory.NewActivities(s) }), checking(func(c inventory.CMDB, ctx context.Context) error { return c.CheckClass(ctx, "") })},
+		{notify.Capability, binding(func(s map[string]notify.Notifier, _ secret.Pinner) Activities { return notify.NewActivities(s) }), checking(notify.Notifier.Check)},
+		{probe.Capability, binding(func(s map[string]probe.Prober, _ secret.Pinner) Activities { return probe.NewActivities(s) }), checking(probe.Prober.Check)},
 	}
 }
 
 // Capabilities names what a worker can serve beside workflows.
-func Capabilities() []string {
-	names := []string{record.Capability}
-	for _, c := range capabilities() {
-		names = append(names, c.name)
+func Capabilities() []string { return namesOf(capabilities()) }
+
+func namesOf(all []capability) []string {
+	out := []string{record.Capability}
+	for _, c := range all {
+		out = append(out, c.name)
 	}
-	return names
+	return out
+}
+
+// Activities are those of one capability, each under its type.
+type Activities interface {
+	Register(register func(name string, activity any))
+}
+
+// WithCapability adds a capability of one's own. At each site, bind is given the systems, by their names, whose integrations
+// implement the port P, and returns the activities that this site's queue takes; check asks one of them, as /readyz does.
+func WithCapability[P any, A Activities](name string, bind func(systems map[string]P) A, check func(P, context.Context) error) Option {
+	return func(w *Worker) {
+		w.capabilities = append(w.capabilities, capability{
+			name, binding(func(systems map[string]P, _ secret.Pinner) Activities { return bind(systems) }), checking(check),
+		})
+	}
 }
 
 func checking[P any](check func(P, context.Context) error) func(any) func(context.Context) error {
@@ -73,8 +85,8 @@ func checking[P any](check func(P, context.Context) error) func(any) func(contex
 	}
 }
 
-func binding[P any](make func(map[string]P, secret.Pinner) activitySet) func(map[string]any, secret.Pinner) (activitySet, []string) {
-	return func(systems map[string]any, secrets secret.Pinner) (activitySet, []string) {
+func binding[P any](make func(map[string]P, secret.Pinner) Activities) func(map[string]any, secret.Pinner) (Activities, []string) {
+	return func(systems map[string]any, secrets secret.Pinner) (Activities, []string) {
 		found := map[string]P{}
 		var names []string
 		for name, s := range systems {

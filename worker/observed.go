@@ -72,7 +72,7 @@ func (w *Worker) checks() []observe.Check {
 	if w.records != nil {
 		all = append(all, observe.Check{Name: "record store", Ask: w.records.Check})
 	}
-	for _, c := range capabilities() {
+	for _, c := range w.capabilities {
 		if !w.serves(c.name) {
 			continue
 		}

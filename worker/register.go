@@ -33,7 +33,7 @@ func (w *Worker) register(secrets secret.Pinner, namespace string) error {
 		w.records = store
 		record.NewActivities(store).Register(w.registrar(operation.Queue(record.Capability, "")))
 	}
-	for _, c := range capabilities() {
+	for _, c := range w.capabilities {
 		if w.serves(c.name) {
 			w.bind(c, secrets)
 		}

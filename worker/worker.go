@@ -48,6 +48,7 @@ type Worker struct {
 	address      string // Temporal's.
 	cfg          Config
 	integrations map[string]integrations.Integration
+	capabilities []capability
 	workflows    []func(register func(name string, workflow any))
 	activities   []ownActivities
 	interceptors []interceptor.WorkerInterceptor
@@ -85,7 +86,7 @@ func WithWorkflow(register func(register func(name string, workflow any))) Optio
 	return func(w *Worker) { w.workflows = append(w.workflows, register) }
 }
 
-// WithActivities adds activities on the queue of a capability.
+// WithActivities adds activities that need no configured system, on the queue of a capability.
 func WithActivities(capability string, register func(register func(name string, activity any))) Option {
 	return func(w *Worker) { w.activities = append(w.activities, ownActivities{capability, register}) }
 }
@@ -101,7 +102,10 @@ func New(cfg Config, options ...Option) (*Worker, error) {
 		cfg.Log = slog.Default()
 	}
 	cfg.Log = slog.New(observe.Handler(cfg.Log.Handler()))
-	w := &Worker{cfg: cfg, integrations: map[string]integrations.Integration{}, queues: map[string]sdk.Worker{}, named: map[string][]string{}, nearby: operation.Nearby{}}
+	w := &Worker{
+		cfg: cfg, integrations: map[string]integrations.Integration{}, capabilities: capabilities(),
+		queues: map[string]sdk.Worker{}, named: map[string][]string{}, nearby: operation.Nearby{},
+	}
 	for _, i := range builtIn() {
 		w.integrations[i.Type] = i
 	}
@@ -112,7 +116,7 @@ func New(cfg Config, options ...Option) (*Worker, error) {
 }
 
 func (w *Worker) check() error {
-	known := append([]string{Workflows}, Capabilities()...)
+	known := append([]string{Workflows}, namesOf(w.capabilities)...)
 	for _, own := range w.activities {
 		known = append(known, own.capability)
 	}

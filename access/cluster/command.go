@@ -20,6 +20,7 @@ import (
 
 	"fermata/access"
 	"fermata/access/frontend"
+	"fermata/build"
 )
 
 // Services are all that a cluster needs; a process may run some of them.
@@ -30,14 +31,14 @@ func Services() []string {
 // Command is the command line of fermata-temporal.
 func Command(stdout, stderr io.Writer) *cli.App {
 	return &cli.App{
-		Name: "fermata-temporal", Version: headers.ServerVersion, Usage: "Temporal's server, with a role for each client's certificate",
+		Name: "fermata-temporal", Version: build.Of().String() + ", Temporal " + headers.ServerVersion, Usage: "Temporal's server, with a role for each client's certificate",
 		Description: "Reads Temporal's own configuration file, and a file that says which certificate may do what.\n\n" +
 			"   fermata-temporal --config-file temporal.yaml --roles roles.yaml check\n" +
 			"   fermata-temporal --config-file temporal.yaml --roles roles.yaml start",
 		Writer: stdout, ErrWriter: stderr,
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "config-file", Required: true, EnvVars: []string{config.EnvKeyConfigFile}, Usage: "Temporal's configuration"},
-			&cli.StringFlag{Name: "roles", Required: true, EnvVars: []string{"FERMATA_ROLES"}, Usage: "which certificate may do what"},
+			&cli.StringFlag{Name: "config-file", EnvVars: []string{config.EnvKeyConfigFile}, Usage: "Temporal's configuration"},
+			&cli.StringFlag{Name: "roles", EnvVars: []string{"FERMATA_ROLES"}, Usage: "which certificate may do what"},
 		},
 		Commands: []*cli.Command{{
 			Name: "check", Usage: "say what is wrong with the two files",
@@ -60,7 +61,7 @@ func Command(stdout, stderr io.Writer) *cli.App {
 				}
 				return serve(cfg, c.String("roles"), c.StringSlice("service"))
 			},
-		}},
+		}, healthCommand(), registerCommand(stdout), passwordCommand(stdout)},
 		ExitErrHandler: func(*cli.Context, error) {
 			// The exit code is main's to give.
 		},
@@ -69,6 +70,11 @@ func Command(stdout, stderr io.Writer) *cli.App {
 
 // load reads both files and refuses what is wrong with them.
 func load(c *cli.Context) (*config.Config, error) {
+	for _, name := range []string{"config-file", "roles"} {
+		if c.String(name) == "" {
+			return nil, fmt.Errorf("--%s is missing: name the file before the command", name)
+		}
+	}
 	cfg, err := config.Load(config.WithConfigFile(c.String("config-file")))
 	if err != nil {
 		return nil, fmt.Errorf("reading Temporal's configuration: %w", err)

@@ -30,18 +30,24 @@ const (
 
 // Server is a PostgreSQL. Its data stay when it is stopped.
 type Server struct {
-	folder  string
-	address string
-	process *host.Process
+	folder    string
+	namespace string // Network namespace; empty: the machine's own.
+	address   string
+	process   *host.Process
 }
 
 // Start makes a database cluster in the folder and serves it on an address on loopback. Writes are not flushed to the disk:
 // what it has survives its death, not a power cut.
 func Start(ctx context.Context, folder, address string) (*Server, error) {
+	return StartIn(ctx, "", folder, address)
+}
+
+// StartIn is Start in a network namespace, as `ip netns` calls it.
+func StartIn(ctx context.Context, namespace, folder, address string) (*Server, error) {
 	if err := host.Install(ctx, Packages()...); err != nil {
 		return nil, err
 	}
-	s := &Server{folder: folder, address: address}
+	s := &Server{folder: folder, namespace: namespace, address: address}
 	for _, args := range [][]string{
 		{"mkdir", "-m", "0700", s.data(), s.sockets()},
 		{"chown", account + ":nogroup", s.data(), s.sockets()},
@@ -84,7 +90,7 @@ func (s *Server) start(ctx context.Context) error {
 		return fmt.Errorf("starting PostgreSQL: %w", err)
 	}
 	process, err := host.Start(ctx, host.Daemon{
-		Name: "PostgreSQL", User: account, Log: filepath.Join(s.folder, "log"), Env: []string{"TZ=UTC"},
+		Name: "PostgreSQL", User: account, Namespace: s.namespace, Log: filepath.Join(s.folder, "log"), Env: []string{"TZ=UTC"},
 		Args: []string{
 			programs + "postgres", "-D", s.data(), "-c", "listen_addresses=" + address, "-c", "port=" + port, "-c", "unix_socket_directories=" + s.sockets(),
 			"-c", "fsync=off", "-c", "max_connections=200",
@@ -154,6 +160,9 @@ func (s *Server) client(ctx context.Context, env []string, args ...string) ([]by
 		return nil, err
 	}
 	args[0] = programs + args[0]
+	if s.namespace != "" { // From outside its network, through its socket.
+		address = s.sockets()
+	}
 	return run(ctx, s.folder, append(env, "PGHOST="+address, "PGPORT="+port, "PGUSER="+User, "PGCONNECT_TIMEOUT=5"), args...)
 }
 
