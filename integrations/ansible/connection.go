@@ -21,6 +21,9 @@ import (
 // systemLock is the lock that every command which changes a guest runs under.
 const systemLock = "/run/lock/fermata.lock"
 
+// patience is how long a guest may take to let go of the lock behind a play.
+const patience = 5 * time.Second
+
 // Words of holdScript.
 const (
 	held = "held"
@@ -53,7 +56,8 @@ type connection struct {
 	master *exec.Cmd
 	// Alive is the end of a pipe that holdScript reads: whoever has it keeps the lock.
 	alive *os.File
-	once  sync.Once
+	mu    sync.Mutex
+	over  bool // The master has ended: its number may be somebody else's by now.
 }
 
 // connect logs in and waits for the lock.
@@ -100,7 +104,7 @@ func (r *Runner) connect(ctx context.Context, m *room, h configuration.Host, op 
 		}
 	}
 	holder, _ := io.ReadAll(said)
-	_ = c.master.Wait()
+	c.wait()
 	stop()
 	c.close()
 	if ctx.Err() != nil {
@@ -138,23 +142,29 @@ func (r *Runner) refused(h configuration.Host, first, holder, complaint string) 
 	return fault.New(fault.Unavailable, "connecting to %s (%s): %s", h.Name, h.Address, complaint)
 }
 
-// close gives up the lock and ends every session of the connection.
-func (c *connection) close() {
-	c.once.Do(func() {
-		_ = c.alive.Close()
-		if c.master.Process != nil {
-			_ = syscall.Kill(-c.master.Process.Pid, syscall.SIGKILL)
-		}
-	})
+// wait is until the master has ended.
+func (c *connection) wait() {
+	_ = c.master.Wait()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.over = true
 }
 
-// finish ends the connection as a play does that is over: the guest has let go of the lock when it returns.
+// close gives up the lock and ends every session of the connection.
+func (c *connection) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_ = c.alive.Close()
+	if !c.over {
+		_ = syscall.Kill(-c.master.Process.Pid, syscall.SIGKILL)
+	}
+}
+
+// finish ends the connection as a play does that is over: the guest has let go of the lock when it returns. One that a module
+// still holds is let go later, without us.
 func (c *connection) finish() {
 	_ = c.alive.Close()
-	ended := make(chan struct{})
-	timer := time.AfterFunc(5*time.Second, c.close)
-	go func() { _ = c.master.Wait(); close(ended) }()
-	<-ended
-	timer.Stop()
-	c.close()
+	timer := time.AfterFunc(patience, c.close)
+	defer timer.Stop()
+	c.wait()
 }

@@ -53,6 +53,8 @@ const (
 	mostText  = 1000
 	mostDiff  = 16 << 10
 	mostDiffs = 256 << 10
+	mostName  = 200
+	mostTasks = 500 // Their number; the recap counts them all.
 )
 
 // story is what was heard of one run, with all secrets hidden.
@@ -73,7 +75,7 @@ func (s *story) hear(e event) {
 	switch e.Event {
 	case "task":
 		s.number++
-		s.say(numbered(s.number, text(s.hide(e.Task))))
+		s.say(numbered(s.number, name(s.hide(e.Task))))
 	case "result":
 		s.result(e)
 	case "recap":
@@ -91,8 +93,8 @@ func (s *story) hear(e event) {
 func (s *story) result(e event) {
 	switch {
 	case e.Status == "failed", e.Status == "unreachable":
-		s.failed, s.message = text(s.hide(e.Task)), text(s.hide(e.Message))
-	case e.Changed:
+		s.failed, s.message = name(s.hide(e.Task)), text(s.hide(e.Message))
+	case e.Changed && len(s.changes) < mostTasks:
 		diff := lines(s.hide(e.Diff))
 		if len(diff) > mostDiff {
 			diff = strings.ToValidUTF8(diff[:mostDiff], "") + "\n...\n"
@@ -100,15 +102,20 @@ func (s *story) result(e event) {
 		if s.diffs += len(diff); s.diffs > mostDiffs {
 			diff = ""
 		}
-		s.changes = append(s.changes, configuration.Task{Name: text(s.hide(e.Task)), Diff: diff})
+		s.changes = append(s.changes, configuration.Task{Name: name(s.hide(e.Task)), Diff: diff})
 	}
 }
 
 // text is one line of visible characters, cut to a length that people read.
-func text(s string) string {
+func text(s string) string { return line(s, mostText) }
+
+// name is the name of a task.
+func name(s string) string { return line(s, mostName) }
+
+func line(s string, most int) string {
 	s = strings.Join(strings.Fields(lines(s)), " ")
-	if len(s) > mostText {
-		s = strings.ToValidUTF8(s[:mostText], "") + "..."
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "") + "..."
 	}
 	return s
 }

@@ -68,8 +68,8 @@ func (r *Runner) Describe(ctx context.Context, p configuration.Play) (configurat
 		return configuration.Description{}, bad("playbook %q: %s", p.Playbook, m.complaint(end))
 	}
 	described := configuration.Description{Digest: m.digest}
-	for _, match := range taskLine.FindAllStringSubmatch(end.stdout, -1) {
-		described.Tasks = append(described.Tasks, text(match[1]))
+	for _, match := range taskLine.FindAllStringSubmatch(end.stdout, mostTasks) {
+		described.Tasks = append(described.Tasks, name(match[1]))
 	}
 	if len(described.Tasks) == 0 {
 		return configuration.Description{}, bad("playbook %q has no tasks%s", p.Playbook, withTags(p))

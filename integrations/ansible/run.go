@@ -108,7 +108,9 @@ func (r *Runner) execute(ctx context.Context, x execution) (ended, error) {
 	listened := make(chan struct{})
 	go func() { listen(events, x.heard); close(listened) }()
 	err = cmd.Wait()
-	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // What it left behind holds nothing that is still needed.
+	if errors.Is(err, exec.ErrWaitDelay) { // What holds the output open is of the group still: its number is not given anew.
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	}
 	_ = events.SetReadDeadline(time.Now().Add(lingering))
 	<-listened
 	return r.ended(ctx, limitedCtx, cmd, err, &stdout, &stderr)

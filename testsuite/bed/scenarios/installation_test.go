@@ -43,9 +43,6 @@ spec:
     - name: guests
       type: linux
       config: {key: "secret://file/worker-key", firstBoot: 20s, jump: {{ .Jump }} }
-    - name: playbooks
-      type: ansible
-      config: {project: ansible, key: "secret://file/worker-key", jump: {{ .Jump }} }
     - name: edge
       type: nftables
       config:
@@ -83,7 +80,6 @@ func prepare(t *testing.T) (i *installation, key string) {
 	for _, name := range []string{"secrets", "records"} {
 		require.NoError(t, os.Mkdir(i.path(name), 0o700))
 	}
-	require.NoError(t, os.CopyFS(i.path("ansible"), os.DirFS("../../../examples/ansible/project")))
 	key = i.plant(t)
 	i.Invent(t, i.folder, "alice@example.net", "bob@example.net", machine.NewKey)
 	return i, key
@@ -100,7 +96,6 @@ func (i *installation) plant(t *testing.T) (key string) {
 	require.NoError(t, err)
 	i.planted = map[string]string{
 		"vcenter-password": canary.Word("vcenter"), "web-01-session-key": canary.Secret("session"), "volume": canary.Secret("volume"),
-		playSecret:    canary.Secret("playbook"),
 		"payload-key": string(payload.Secret), "worker-key": string(parsed.(*ed25519.PrivateKey).Seed()),
 	}
 	for name, text := range i.planted {

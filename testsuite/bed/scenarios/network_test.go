@@ -96,5 +96,5 @@ func (e *estate) machine(t *testing.T, name, namespace, address, key string) mac
 
 // packages are what all of the bed needs of Debian.
 func packages() []string {
-	return slices.Concat(network.Packages, machine.Packages, edge.Packages, guests.Packages, repository.Packages(), requesttracker.Packages(), []string{"ansible-core", "openssh-client"})
+	return slices.Concat(network.Packages, machine.Packages, edge.Packages, guests.Packages, repository.Packages(), requesttracker.Packages())
 }

@@ -76,9 +76,6 @@ func (b *story) fiveAtOnce(t *testing.T) {
 		s := server{name: fmt.Sprintf("web-%02d", i+1), address: fmt.Sprintf("10.20.0.%d", 11+i), version: repository.New}
 		asked := example(t, s.name, s.address, func(asked *spec.Server) {
 			asked.Spec.Application.Config = append(asked.Spec.Application.Config, spec.File{Path: "/srv/data/token", Secret: "secret://file/volume"})
-			if i == configured {
-				asked.Spec.Configuration = playbook(t)
-			}
 			if i == mute {
 				b.estate.silence(s.name)
 				asked.Spec.Run.RetryFor = spec.Duration(time.Minute)
@@ -100,7 +97,6 @@ func (b *story) fiveAtOnce(t *testing.T) {
 			require.Equal(t, one(), h.of(s.name, s.address), s.name)
 		}
 	}
-	b.configured(t)
 	held := h.of(b.five[mute].name, b.five[mute].address)
 	require.Equal(t, map[string]int{"machines": 1}, held, "nobody is let near a server that is not ready")
 }
