@@ -11,7 +11,7 @@ import (
 	"fermata/activities/dns"
 	"fermata/activities/dns/dnstest"
 	"fermata/activities/secret"
-		"fermata/integrations/rfc2136"
+	"fermata/integrations/rfc2136"
 	"fermata/sandbox/estate/faults"
 	emulator "fermata/sandbox/estate/powerdns"
 )

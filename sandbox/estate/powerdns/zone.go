@@ -114,7 +114,8 @@ func (s *Server) zoneOf(name string) (string, *zone) {
 	}
 }
 
-// Set makes the records of a name and type by hand, as an administrator would; none: it removes them. Comments stay.
+// Set makes the records of a name and type by hand, as an administrator would: comments stay. None removes them, and the
+// comments.
 func (s *Server) Set(name, kind string, ttl int, contents ...string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -132,6 +133,9 @@ func (s *Server) Set(name, kind string, ttl int, contents ...string) error {
 			return err
 		}
 		made.Records = append(made.Records, entry{Content: c})
+	}
+	if len(contents) == 0 {
+		made.Comments = nil
 	}
 	z.put(made)
 	return s.save()
