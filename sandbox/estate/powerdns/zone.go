@@ -174,3 +174,21 @@ func (s *Server) Dump() string {
 	slices.Sort(lines)
 	return strings.Join(lines, "\n")
 }
+
+// Comment has somebody write a comment beside a name's records of a type.
+func (s *Server) Comment(name, kind, account, text string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	name = miekg.Fqdn(name)
+	_, z := s.zoneOf(name)
+	if z == nil {
+		return fmt.Errorf("no zone for %s", name)
+	}
+	made := &set{Name: name, Type: kind, Records: []entry{}}
+	if old := z.set(name, kind); old != nil {
+		*made = *old
+	}
+	made.Comments = append(slices.Clone(made.Comments), comment{Content: text, Account: account})
+	z.put(made)
+	return s.save()
+}
