@@ -23,7 +23,9 @@ import (
 	probing "fermata/integrations/http"
 	"fermata/integrations/linux"
 	"fermata/integrations/nftables"
+	"fermata/integrations/powerdns"
 	"fermata/integrations/requesttracker"
+	"fermata/integrations/rfc2136"
 	"fermata/integrations/servicenow"
 	"fermata/integrations/vsphere"
 	"fermata/sandbox/estate/bastion"
@@ -108,6 +110,8 @@ func TestPathsAreRelativeToTheConfiguration(t *testing.T) {
 		{haproxy.Integration(), "{socket: '10.1.0.1:9', ssh: {address: 10.1.0.1, user: x, key: secret://file/x, knownHosts: known_hosts, jump: JUMP}}", "No route to host"},
 		{linux.Integration(), "{key: secret://file/x, jump: JUMP}", ""},
 		{probing.Integration(), "{ca: ca.pem, jump: {address: " + f.jump + ", user: x, key: secret://file/x, knownHosts: known_hosts}}", ""},
+		{powerdns.Integration(), "{url: 'https://pdns.test', nameserver: 10.1.0.1, key: secret://file/x, http: {ca: ca.pem}}", ""},
+		{rfc2136.Integration(), "{address: ns1.test, key: {name: fermata, secret: secret://file/x}}", ""},
 		{requesttracker.Integration(), "{url: 'https://rt.test', token: secret://file/x, http: {ca: ca.pem}}", ""},
 		{servicenow.Integration(), "{url: 'https://sn.test', username: x, password: secret://file/x, http: {ca: ca.pem}}", ""},
 		{vsphere.Integration(), "{url: 'https://vc.test', username: x, password: secret://file/x, caFile: ca.pem}", ""},

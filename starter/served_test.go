@@ -14,7 +14,9 @@ import (
 	"fermata/integrations/http"
 	"fermata/integrations/linux"
 	"fermata/integrations/nftables"
+	"fermata/integrations/powerdns"
 	"fermata/integrations/requesttracker"
+	"fermata/integrations/rfc2136"
 	"fermata/integrations/servicenow"
 	"fermata/integrations/smtp"
 	"fermata/integrations/vsphere"
@@ -26,8 +28,8 @@ func TestTheListOfWhatIsServedIsTheIntegrationsOwn(t *testing.T) {
 	t.Parallel()
 	own := map[string][]string{}
 	for _, i := range []integrations.Integration{
-		ansible.Integration(), haproxy.Integration(), http.Integration(), linux.Integration(), nftables.Integration(), requesttracker.Integration(),
-		servicenow.Integration(), smtp.Integration(), vsphere.Integration(), webhook.Integration(),
+		ansible.Integration(), haproxy.Integration(), http.Integration(), linux.Integration(), nftables.Integration(), powerdns.Integration(),
+		requesttracker.Integration(), rfc2136.Integration(), servicenow.Integration(), smtp.Integration(), vsphere.Integration(), webhook.Integration(),
 	} {
 		own[i.Type] = i.Serves
 	}

@@ -107,7 +107,11 @@ func (s Server) believed(answer *dns.Msg, err error, key Key, lost fault.Kind, d
 	case signature != nil && answer.Rcode == dns.RcodeNotAuth && signature.Error != 0:
 		// RFC 8945, section 5.2: what cannot be verified is refused, and the refusal has no signature.
 		return fault.New(fault.Unauthorized, "%s: %s does not take the TSIG key %s (%s)", doing, s.Address, key.Name, refusals[signature.Error])
-	case signature == nil && err == nil && (answer.Rcode == dns.RcodeRefused || answer.Rcode == dns.RcodeNotAuth || answer.Rcode == dns.RcodeFormatError):
+	case signature != nil && answer.Rcode == dns.RcodeNotAuth && errors.Is(err, dns.ErrAuth):
+		return nil // The package verifies no NOTAUTH. It says that the zone is not served, and changes nothing.
+	case signature == nil && answer.Rcode == dns.RcodeNotAuth: // PowerDNS does not say what it is that it cannot verify.
+		return fault.New(fault.Unauthorized, "%s: %s does not take the TSIG key %s (NOTAUTH): does it know the name, and this secret?", doing, s.Address, key.Name)
+	case signature == nil && err == nil && (answer.Rcode == dns.RcodeRefused || answer.Rcode == dns.RcodeFormatError):
 		return nil // Some servers sign no refusal. Believing one changes nothing.
 	case signature == nil || err != nil:
 		return fault.New(lost, "%s: the answer of %s is not signed by the TSIG key %s: it is not believed", doing, s.Address, key.Name)

@@ -100,8 +100,8 @@ func (d *Driver) remove(ctx context.Context, r dns.Record, ours func(dns.Mark) b
 		}
 		s.Change, s.Comments = "REPLACE", foreign(s)
 		s.Records = slices.DeleteFunc(s.Records, func(e entry) bool { return value(r.Type, e.Content) == mark.Value })
-		if len(s.Records) == 0 { // Comments alone would keep the set in the API, and the next run from its name.
-			s.Change, s.Comments = "DELETE", []comment{}
+		if len(s.Records)+len(s.Comments) == 0 {
+			s.Change = "DELETE"
 		}
 		if err := d.put(ctx, r.Zone, s, "removing "+r.Name); err != nil {
 			return err

@@ -7,10 +7,12 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"fermata/activities/dns"
 	"fermata/activities/fault"
+	"fermata/integrations/dnsx"
 	"fermata/integrations/httpx"
 )
 
@@ -54,7 +56,8 @@ func (d *Driver) sets(ctx context.Context, zone, name string) ([]rrset, error) {
 	if fault.Is(err, fault.NotFound) {
 		return nil, fault.New(fault.NotFound, "%w: is there a zone %s?", err, zone)
 	}
-	return answer.Sets, err
+	// Version 4.7 shows the comments of the whole zone, as sets without records, whatever name was asked for.
+	return slices.DeleteFunc(answer.Sets, func(s rrset) bool { return dnsx.Plain(s.Name) != name }), err
 }
 
 // put replaces or deletes one record set.
@@ -69,7 +72,7 @@ func (d *Driver) call(ctx context.Context, method string, path []string, query u
 		target = target.JoinPath(url.PathEscape(strings.ReplaceAll(part, "/", "=2F"))) // Zone ids escape so (RFC 2317's have a slash).
 	}
 	asked := *target
-	asked.RawQuery = query.Encode()
+	asked.RawQuery = strings.ReplaceAll(query.Encode(), "+", "%20") // PowerDNS reads a plus as a plus.
 	var content io.Reader
 	if body != nil {
 		text, err := json.Marshal(body)

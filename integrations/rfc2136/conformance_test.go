@@ -89,3 +89,7 @@ func TestConformance(t *testing.T) {
 		}
 	}})
 }
+
+func record() dns.Record {
+	return dns.Record{Zone: "estate.test", Name: "web-01.estate.test", Type: dns.A, Value: "10.20.0.11", TTL: 300}
+}

@@ -62,7 +62,7 @@ func (d *Driver) transfer(ctx context.Context, zone string, each func(miekg.RR) 
 
 // notTransferred reads the code out of the error: the package that speaks DNS does not tell it otherwise.
 func (d *Driver) notTransferred(err error, zone, doing string) error {
-	if errors.Is(err, miekg.ErrAuth) || errors.Is(err, miekg.ErrSig) || errors.Is(err, miekg.ErrSecret) {
+	if errors.Is(err, miekg.ErrAuth) || errors.Is(err, miekg.ErrSig) || errors.Is(err, miekg.ErrNoSig) || errors.Is(err, miekg.ErrSecret) {
 		return fault.New(fault.Unauthorized, "%s: the answer of %s is not signed by the TSIG key %s: does it know the key?",
 			doing, d.primary.Address, d.config.Key.Name)
 	}

@@ -99,10 +99,12 @@ func (s *Server) show(w http.ResponseWriter, r *http.Request) {
 	wanted, kind := r.URL.Query().Get("rrset_name"), r.URL.Query().Get("rrset_type")
 	v.Sets = []*set{}
 	for _, one := range z.Sets {
-		if wanted != "" && (!strings.EqualFold(one.Name, wanted) || kind != "" && one.Type != kind) {
-			continue
-		}
 		shown := *one
+		if wanted != "" && (!strings.EqualFold(one.Name, wanted) || kind != "" && one.Type != kind) {
+			if shown.Records, shown.TTL = []entry{}, 0; len(one.Comments) == 0 {
+				continue // 4.7.3 shows every comment of the zone, whatever was asked for.
+			}
+		}
 		if one.Type == "SOA" {
 			shown.Records = []entry{{Content: z.soa(name)}}
 		}
@@ -113,6 +115,7 @@ func (s *Server) show(w http.ResponseWriter, r *http.Request) {
 
 // search looks for records and comments whose text matches, with * and ? for any text (the API reference's "Search").
 func (s *Server) search(w http.ResponseWriter, r *http.Request) {
+	r.URL.RawQuery = strings.ReplaceAll(r.URL.RawQuery, "+", "%2B") // A plus is a plus.
 	q := r.URL.Query()
 	if q.Get("q") == "" {
 		unprocessable(w, "Query q can't be blank")

@@ -54,6 +54,10 @@ func (c change) check(zoneName string, z *zone, now int64) (made *set, refusal s
 	if c.Records == nil {
 		return made, ""
 	}
+	if len(*c.Records) == 0 && c.Comments == nil { // The set is gone, with what was said of it.
+		made.Records, made.Comments = []entry{}, []comment{}
+		return made, ""
+	}
 	return made, c.records(label, z, made)
 }
 

@@ -114,7 +114,8 @@ func (s *Server) zoneOf(name string) (string, *zone) {
 	}
 }
 
-// Set makes the records of a name and type by hand, as an administrator would; none: it removes them. Comments stay.
+// Set makes the records of a name and type by hand, as an administrator would: comments stay. None removes them, and the
+// comments.
 func (s *Server) Set(name, kind string, ttl int, contents ...string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -132,6 +133,9 @@ func (s *Server) Set(name, kind string, ttl int, contents ...string) error {
 			return err
 		}
 		made.Records = append(made.Records, entry{Content: c})
+	}
+	if len(contents) == 0 {
+		made.Comments = nil
 	}
 	z.put(made)
 	return s.save()
@@ -169,4 +173,22 @@ func (s *Server) Dump() string {
 	}
 	slices.Sort(lines)
 	return strings.Join(lines, "\n")
+}
+
+// Comment has somebody write a comment beside a name's records of a type.
+func (s *Server) Comment(name, kind, account, text string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	name = miekg.Fqdn(name)
+	_, z := s.zoneOf(name)
+	if z == nil {
+		return fmt.Errorf("no zone for %s", name)
+	}
+	made := &set{Name: name, Type: kind, Records: []entry{}}
+	if old := z.set(name, kind); old != nil {
+		*made = *old
+	}
+	made.Comments = append(slices.Clone(made.Comments), comment{Content: text, Account: account})
+	z.put(made)
+	return s.save()
 }
