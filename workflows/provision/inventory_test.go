@@ -171,7 +171,9 @@ func TestPreflightLooksAtTheInventory(t *testing.T) {
 		"nobody serves it": {func(e *world, _ *cmdb) { e.unpolled = []string{"fermata.inventory"} }, "no worker serves queue fermata.inventory"},
 		"it is away":       {func(e *world, _ *cmdb) { e.failing["inventory.Check"] = fault.Unauthorized }, "inventory.Check fails"},
 		"no class":         {func(e *world, _ *cmdb) { e.failing["inventory.FindItems"] = fault.Invalid }, "inventory.FindItems fails"},
-		"people's item":    {func(_ *world, c *cmdb) { c.found = []inventory.Item{{ID: "ci-9", Name: "web-01", State: inventory.InService}} }, "(ci-9) is in service already and was not made by Fermata"},
+		"people's item": {func(_ *world, c *cmdb) {
+			c.found = []inventory.Item{{ID: "ci-9", Name: "web-01", State: inventory.InService}}
+		}, "(ci-9) is in service already and was not made by Fermata"},
 		"another run's": {func(_ *world, c *cmdb) {
 			c.found = []inventory.Item{{ID: "ci-9", Name: "web-01", State: inventory.InService, Key: "01A/item/web-01", Owner: "server/web-01"}}
 		}, "belongs to server/web-01 (key 01A/item/web-01)"},
