@@ -265,3 +265,18 @@ func TestADecommissionRetiresTheItem(t *testing.T) {
 		require.Contains(t, out.Reason, bob)
 	})
 }
+
+func TestTheTicketIsNotClosedBeforeTheItemIsThere(t *testing.T) {
+	t.Parallel()
+	b := setup(t, withInventory)
+	b.keep(t)
+	b.estate.failing["inventory.RegisterItem"] = fault.Conflict
+	b.say(t, time.Minute, bob, decision.Approve, "")
+	b.RegisterDelayedCallback(func() {
+		require.Equal(t, "open", b.estate.objects["ticket"])
+		delete(b.estate.failing, "inventory.RegisterItem")
+	}, 2*time.Minute)
+	b.say(t, 3*time.Minute, alice, decision.Retry, stepItem)
+	require.Equal(t, wire.Done, b.carry(t).Outcome)
+	require.Equal(t, []string{"resolved", "in-service"}, []string{b.estate.objects["ticket"], b.estate.objects["item"]})
+}

@@ -177,8 +177,12 @@ func ticketElsewhere(t *testing.T, s System) {
 func badQuery(t *testing.T, s System) {
 	ensure(t, s, Op())
 	for _, q := range []inventory.Query{
-		{Name: "a^ORname=web-01", Class: s.Class}, {Name: "javascript:gs.getUserName()", Class: s.Class}, {Name: "web-01", Class: s.Unknown},
-		{Owner: "server/web-01]^ORname=web-01"}, {Owner: "a\nb"}, {Owner: operation.Owner(strings.Repeat("x", 200))},
+		{Name: "a^ORname=web-01", Class: s.Class},
+		{Name: "javascript:gs.getUserName()", Class: s.Class},
+		{Name: "web-01", Class: s.Unknown},
+		{Owner: "server/web-01]^ORname=web-01"},
+		{Owner: "a\nb"},
+		{Owner: operation.Owner(strings.Repeat("x", 200))},
 	} {
 		_, err := s.NewCMDB(t).FindItems(t.Context(), q)
 		kind(t, fault.Invalid, err)
