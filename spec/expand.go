@@ -378,4 +378,3 @@ func valueOf(chain *parse.ChainNode) (parse.Node, error) {
 	command := &parse.CommandNode{NodeType: parse.NodeCommand, Pos: chain.Pos, Args: []parse.Node{called, key}}
 	return &parse.PipeNode{NodeType: parse.NodePipe, Pos: chain.Pos, Cmds: []*parse.CommandNode{command}}, nil
 }
-

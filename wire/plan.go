@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/json"
 
+	"fermata/activities/authority"
 	"fermata/activities/operation"
 	"fermata/activities/secret"
 	"fermata/decision"
@@ -66,6 +67,8 @@ type Preview struct {
 	Plan         Plan          `json:"plan"`
 	Hash         string        `json:"hash"`
 	Observations []Observation `json:"observations"`
+	// Members are the servers of a fleet, a line each. The hash covers them: the plan holds the root of the tree over them.
+	Members []authority.MemberPlan `json:"members,omitempty"`
 }
 
 // Problems returns the observations that forbid the plan.
