@@ -23,6 +23,20 @@ func (f *Fleet) Member(i int) (*Server, error) {
 	return f.expand("", i, templates{})
 }
 
+// Members returns every server of the fleet, in order.
+func (f *Fleet) Members() ([]*Server, error) {
+	known := templates{}
+	servers := make([]*Server, f.Size())
+	for i := range servers {
+		server, err := f.expand("", i, known)
+		if err != nil {
+			return nil, f.about(i, err)
+		}
+		servers[i] = server
+	}
+	return servers, nil
+}
+
 // expand fills the template in for one server and reads the result as a Server document is read.
 func (f *Fleet) expand(file string, i int, known templates) (*Server, error) {
 	node, at, err := f.written(i, known)

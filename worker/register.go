@@ -12,6 +12,7 @@ import (
 	"fermata/activities/secret"
 	"fermata/integrations/recordfolder"
 	"fermata/wire"
+	"fermata/workflows/fleet"
 	"fermata/workflows/guard"
 	"fermata/workflows/inquiry"
 	"fermata/workflows/notice"
@@ -69,6 +70,7 @@ func (w *Worker) registerWorkflows(namespace string) {
 // RegisterWorkflows names the workflows that Fermata comes with and their functions, for workers and for replay.
 func RegisterWorkflows(register func(name string, workflow any)) {
 	provision.Register(register)
+	fleet.Register(register)
 	inquiry.Register(register)
 	reservation.Register(register)
 	guard.Register(register)
