@@ -125,7 +125,7 @@ type execution struct {
 func (h *house) execution(l run.Limits) *execution {
 	var suite testsuite.WorkflowTestSuite
 	x := &execution{TestWorkflowEnvironment: suite.NewTestWorkflowEnvironment(), house: h}
-	x.SetTestTimeout(2 * time.Minute)
+	x.SetTestTimeout(20 * time.Second)
 	x.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: "fleet/storefront", TaskQueue: wire.Queue})
 	register := func(name string, f any) { x.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name}) }
 	authority.NewActivities(h, x.Now).Register(register)
@@ -174,7 +174,13 @@ func (h *house) provisionServer(ctx workflow.Context, in wire.StartInput) (wire.
 	h.running++
 	h.most = max(h.most, h.running)
 	outcome, held := h.fails[name], h.holds[name]
+	h.taken[string(owner)] = executions.Execution{Open: true, Run: in.Run}
 	h.mu.Unlock()
+	defer func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.taken[string(owner)] = executions.Execution{Run: in.Run, State: string(wire.Done)}
+	}()
 	left := func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
