@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
@@ -24,7 +25,6 @@ import (
 
 	"fermata/activities/authority"
 	"fermata/activities/executions"
-	"fermata/activities/fault"
 	"fermata/activities/operation"
 	"fermata/activities/record"
 	"fermata/decision"
@@ -50,6 +50,7 @@ type house struct {
 	holds   map[string]bool                 // Servers whose runs are held until they are let go.
 	plans   map[string]string               // Servers whose plans are others than their documents', and how.
 	bad     map[string]string               // Servers that cannot be planned, and why.
+	busy    map[string]time.Duration        // Servers that another run holds, and how long.
 	begun   []string
 	runs    map[string][]wire.StartInput
 	running int
@@ -62,7 +63,7 @@ func build(t *testing.T) *house {
 	t.Helper()
 	h := &house{
 		people: map[string]ssh.Signer{}, taken: map[string]executions.Execution{}, fails: map[string]string{}, holds: map[string]bool{},
-		plans: map[string]string{}, bad: map[string]string{}, runs: map[string][]wire.StartInput{}, verify: true,
+		plans: map[string]string{}, bad: map[string]string{}, busy: map[string]time.Duration{}, runs: map[string][]wire.StartInput{}, verify: true,
 	}
 	var lines strings.Builder
 	for _, name := range []string{alice, bob} {
@@ -90,7 +91,7 @@ func (h *house) Find(_ context.Context, id string) (executions.Execution, error)
 }
 
 // document is the example with so many servers.
-func document(t *testing.T, count int, change ...func(*spec.Fleet)) json.RawMessage {
+func document(t testing.TB, count int, change ...func(*spec.Fleet)) json.RawMessage {
 	t.Helper()
 	data, err := os.ReadFile("../../examples/fleet.yaml")
 	require.NoError(t, err)
@@ -101,7 +102,7 @@ func document(t *testing.T, count int, change ...func(*spec.Fleet)) json.RawMess
 		for i := range count {
 			fmt.Fprintf(&list, "    - {name: web-%03d, values: {net: %q}}\n", i+1, fmt.Sprintf("10.%d.%d.2", 1+i/250, i%250))
 		}
-		text = strings.NewReplacer("count: 6\n", list.String(), "      name: web-{{ printf \"%02d\" (add index 20) }}\n", "      labels: {a: b}\n", "10.20.0.{{ add index 20 }}/24", "{{ values.net }}/24").Replace(string(data))
+		text = strings.NewReplacer("count: 6 ", list.String()+"  ", "      name: web-{{ printf \"%02d\" (add index 20) }}\n", "      labels: {a: b}\n", "10.20.0.{{ add index 20 }}/24", "\"{{ values.net }}/24\"").Replace(string(data))
 	}
 	text = strings.Replace(text, "        gateway: 10.20.0.1\n", "", 1)
 	fleet, err := spec.ParseFleet("fleet.yaml", []byte(text))
@@ -138,6 +139,7 @@ func (h *house) execution(l run.Limits) *execution {
 	named(wire.ProvisionFleet, func(ctx workflow.Context, in wire.StartInput) (wire.StartOutput, error) {
 		return provisionWithin(ctx, in, l)
 	})
+	named("Other", func(ctx workflow.Context, length time.Duration) error { return workflow.Sleep(ctx, length) })
 	named(wire.PlanMember, h.planMember)
 	named(wire.ProvisionServer, h.provisionServer)
 	x.OnSignalExternalWorkflow(mock.Anything, "fleet/storefront", "", wire.SignalMember, mock.Anything).Return(
@@ -149,10 +151,15 @@ func (h *house) execution(l run.Limits) *execution {
 }
 
 // planMember is a plan without systems: the plan's hash is that of the document.
-func (h *house) planMember(_ workflow.Context, in wire.PlanMemberInput) (wire.PlanMemberOutput, error) {
+func (h *house) planMember(ctx workflow.Context, in wire.PlanMemberInput) (wire.PlanMemberOutput, error) {
 	server := &spec.Server{}
 	if err := json.Unmarshal(in.Document, server); err != nil {
 		return wire.PlanMemberOutput{}, err
+	}
+	if length := h.busy[server.Metadata.Name]; length > 0 { // Another run holds the server for so long.
+		_ = workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
+			WorkflowID: server.Owner(), ParentClosePolicy: enumspb.PARENT_CLOSE_POLICY_ABANDON,
+		}), "Other", length).GetChildWorkflowExecution().Get(ctx, nil)
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -323,5 +330,3 @@ func (x *execution) member(t *testing.T, name string) wire.Member {
 	require.Fail(t, "no member "+name)
 	return wire.Member{}
 }
-
-var _ = fault.Invalid
