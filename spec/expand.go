@@ -23,18 +23,74 @@ func (f *Fleet) Member(i int) (*Server, error) {
 	return f.expand("", i, templates{})
 }
 
-// Members returns every server of the fleet, in order.
-func (f *Fleet) Members() ([]*Server, error) {
+// Outline is what tells one server of a fleet from another without the whole of it.
+type Outline struct {
+	Name   string
+	Site   string
+	System string // Compute system; empty: the only one.
+}
+
+// Outlines returns an outline of every server, in order: filled in, and not looked at any further.
+func (f *Fleet) Outlines() ([]Outline, error) {
 	known := templates{}
-	servers := make([]*Server, f.Size())
-	for i := range servers {
-		server, err := f.expand("", i, known)
+	outlines := make([]Outline, f.Size())
+	for i := range outlines {
+		v := f.values(i)
+		metadata, _, err := f.metadata(f.part("metadata"), &v, f.site(i), known)
 		if err != nil {
-			return nil, f.about(i, err)
+			return nil, fmt.Errorf("server %d of the fleet: %w", i+1, err)
 		}
-		servers[i] = server
+		outlines[i] = Outline{Name: scalar(metadata, "name"), Site: scalar(metadata, "site")}
+		if compute := entry(f.part("spec"), "compute"); compute != nil {
+			if system := entry(compute, "system"); system != nil {
+				filled, _, err := known.fill(system, "spec.compute.system", v, 0)
+				if err != nil {
+					return nil, fmt.Errorf("server %d of the fleet: %w", i+1, err)
+				}
+				outlines[i].System = filled.Value
+			}
+		}
 	}
-	return servers, nil
+	return outlines, nil
+}
+
+// part is what the template has under a key; nil: nothing.
+func (f *Fleet) part(key string) *yaml.Node { return entry(f.Spec.Template.node, key) }
+
+func entry(mapping *yaml.Node, key string) *yaml.Node {
+	if mapping == nil || mapping.Kind != yaml.MappingNode {
+		return nil
+	}
+	for k := 0; k+1 < len(mapping.Content); k += 2 {
+		if mapping.Content[k].Value == key {
+			return mapping.Content[k+1]
+		}
+	}
+	return nil
+}
+
+func scalar(mapping *yaml.Node, key string) string {
+	if n := entry(mapping, key); n != nil {
+		return n.Value
+	}
+	return ""
+}
+
+// values are those of one server.
+func (f *Fleet) values(i int) values {
+	v := values{index: i + 1, values: map[string]string{}}
+	if len(f.Spec.Servers) > 0 {
+		v.name, v.values = f.Spec.Servers[i].Name, f.Spec.Servers[i].Values
+	}
+	return v
+}
+
+// site is what the list says of a server's site.
+func (f *Fleet) site(i int) string {
+	if len(f.Spec.Servers) > 0 {
+		return f.Spec.Servers[i].Site
+	}
+	return ""
 }
 
 // expand fills the template in for one server and reads the result as a Server document is read.
@@ -65,25 +121,15 @@ func (f *Fleet) written(i int, known templates) (server, at *yaml.Node, err erro
 	if f.Spec.Template.node == nil {
 		return nil, nil, errors.New("expected a template, found none")
 	}
-	v := values{index: i + 1, values: map[string]string{}}
-	site := ""
-	if len(f.Spec.Servers) > 0 {
-		v.name, v.values, site = f.Spec.Servers[i].Name, f.Spec.Servers[i].Values, f.Spec.Servers[i].Site
-	}
+	v := f.values(i)
 	root := *f.Spec.Template.node
 	root.Content = nil
-	var metadata *yaml.Node
 	for k := 0; k+1 < len(f.Spec.Template.node.Content); k += 2 {
-		key, value := f.Spec.Template.node.Content[k], f.Spec.Template.node.Content[k+1]
-		switch key.Value {
-		case "metadata":
-			metadata = value
-		case "spec":
-		default:
+		if key := f.Spec.Template.node.Content[k]; key.Value != "metadata" && key.Value != "spec" {
 			return nil, key, fmt.Errorf("unknown field %q: a template has metadata and spec", key.Value)
 		}
 	}
-	filled, at, err := f.metadata(metadata, &v, site, known)
+	filled, at, err := f.metadata(f.part("metadata"), &v, f.site(i), known)
 	if err != nil {
 		return nil, at, err
 	}
@@ -147,7 +193,7 @@ func (f *Fleet) metadata(given *yaml.Node, v *values, site string, known templat
 	if m.Environment != "" {
 		out.Content = append(out.Content, text("environment", base), text(m.Environment, base))
 	}
-	if !has(out, "site") && (site != "" || m.Site != "") {
+	if entry(out, "site") == nil && (site != "" || m.Site != "") {
 		if site == "" {
 			site = m.Site
 		}
@@ -168,20 +214,11 @@ func (f *Fleet) labels(own, place *yaml.Node) *yaml.Node {
 		own = &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Line: place.Line, Column: place.Column}
 	}
 	for key, value := range f.Metadata.Labels {
-		if !has(own, key) {
+		if entry(own, key) == nil {
 			own.Content = append(own.Content, text(key, place), text(value, place))
 		}
 	}
 	return own
-}
-
-func has(mapping *yaml.Node, key string) bool {
-	for k := 0; k+1 < len(mapping.Content); k += 2 {
-		if mapping.Content[k].Value == key {
-			return true
-		}
-	}
-	return false
 }
 
 // text is a scalar that stands where place does.

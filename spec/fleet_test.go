@@ -48,6 +48,9 @@ func TestAFleetIsExpandedAlikeByWhoWroteItAndWhoReadsItsJSON(t *testing.T) {
 		require.Equal(t, fmt.Sprintf("Web server web-%d for the storefront", 21+i), expanded.Spec.Ticket.Subject)
 		require.Contains(t, expanded.Spec.Application.Config[0].Content, "name = {{ .Name }}", "a configuration file is a template of its own")
 	}
+	outlines, err := read.Outlines()
+	require.NoError(t, err)
+	require.Equal(t, spec.Outline{Name: "web-26"}, outlines[5])
 	_, err = fleet.Member(6)
 	require.ErrorContains(t, err, "none has the index 6")
 }

@@ -106,7 +106,7 @@ func newFleet(id string, document json.RawMessage) (*fleet, error) {
 	if p.spec.Metadata.Name == "" || p.spec.Size() == 0 || p.spec.Size() > spec.MaxMembers {
 		return nil, invalid("reading the fleet's spec", fmt.Errorf("it needs a name and 1 to %d servers", spec.MaxMembers))
 	}
-	servers, err := p.spec.Members()
+	servers, err := p.spec.Outlines()
 	if err != nil {
 		return nil, invalid("reading the fleet's spec", err)
 	}
@@ -118,7 +118,7 @@ func newFleet(id string, document json.RawMessage) (*fleet, error) {
 		}
 		room--
 		m := &member{Index: i, Member: wire.Member{
-			Name: s.Metadata.Name, Site: s.Metadata.Site, System: s.Spec.Compute.System, Wave: wave, State: wire.MemberNotBegun,
+			Name: s.Name, Site: s.Site, System: s.System, Wave: wave, State: wire.MemberNotBegun,
 		}}
 		p.state.Members = append(p.state.Members, m)
 	}

@@ -186,7 +186,11 @@ func (h *house) provisionServer(ctx workflow.Context, in wire.StartInput) (wire.
 	defer func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		h.taken[string(owner)] = executions.Execution{Run: in.Run, State: string(wire.Done)}
+		state := string(wire.Done)
+		if h.fails[name] != "" {
+			state = h.fails[name]
+		}
+		h.taken[string(owner)] = executions.Execution{Run: in.Run, State: state}
 	}()
 	left := func() {
 		h.mu.Lock()
@@ -239,6 +243,7 @@ func (h *house) provisionServer(ctx workflow.Context, in wire.StartInput) (wire.
 		tell(wire.Ended, wire.Outcome(outcome), "on purpose")
 		return wire.StartOutput{Outcome: wire.Outcome(outcome), Reason: "on purpose"}, nil
 	}
+	tell(wire.Ended, wire.Done, "")
 	return wire.StartOutput{Outcome: wire.Done}, nil
 }
 

@@ -46,7 +46,6 @@ func TestAFleetThatGoesOnInNewExecutions(t *testing.T) {
 	h := build(t)
 	l := run.DefaultLimits()
 	l.Signals = 3
-	h.holds["web-24"] = true
 	x := h.execution(l)
 	x.say(t, time.Minute, bob, decision.Approve)
 	text := document(t, 30, func(f *spec.Fleet) {
@@ -59,14 +58,8 @@ func TestAFleetThatGoesOnInNewExecutions(t *testing.T) {
 	n, in := x.next(t, l)
 	require.NotNil(t, n, "three reports fill an execution of this test")
 	begun := len(h.begun)
-	// What was under way is no child of the new execution: it hears of its end by a look or a report.
-	h.mu.Lock()
-	delete(h.holds, "web-24")
-	for _, runs := range h.runs {
-		owner := string(runs[len(runs)-1].Fleet.Planned.Owner)
-		h.taken[owner] = executions.Execution{Run: runs[len(runs)-1].Run, State: string(wire.Done)}
-	}
-	h.mu.Unlock()
+	require.Less(t, begun, 30)
+	// What was under way is no child of the new execution: it hears of its end by a look.
 	n.say(t, time.Hour, bob, decision.Retry)
 	n.say(t, 3*time.Hour, bob, decision.Skip)
 	n.ExecuteWorkflow(wire.ProvisionFleet, in)
@@ -79,7 +72,7 @@ func TestAFleetThatGoesOnInNewExecutions(t *testing.T) {
 	}
 	require.Equal(t, wire.Done, n.result(t).Outcome)
 	p := n.progress(t)
-	require.GreaterOrEqual(t, p.Fleet.Count(wire.MemberDone), 28)
+	require.Equal(t, 28, p.Fleet.Count(wire.MemberDone))
 	require.Zero(t, p.Fleet.Count(wire.MemberNotBegun, wire.MemberRunning))
 	require.Greater(t, len(h.begun), begun)
 	for name, runs := range h.runs {

@@ -138,6 +138,7 @@ func (p *fleet) memberRun(ctx workflow.Context, m *member, attempt int) string {
 // Listen takes what the servers' runs report.
 func (p *fleet) Listen(ctx workflow.Context, f *run.Frame) {
 	p.frame = f
+	workflow.GoNamed(ctx, "look", p.lookAround)
 	reports := workflow.GetSignalChannel(ctx, wire.SignalMember)
 	workflow.GoNamed(ctx, "reports", func(ctx workflow.Context) {
 		for {
@@ -190,11 +191,8 @@ func (p *fleet) settle(ctx workflow.Context, m *member, s wire.MemberState, reas
 // lookAround looks now and then whether runs have ended without a word: a report may have been lost, a run may have been
 // terminated after the fleet continued as new.
 func (p *fleet) lookAround(ctx workflow.Context) {
-	for workflow.Sleep(ctx, lookEvery) == nil {
-		for _, m := range p.state.Members {
-			if m.State != wire.MemberRunning && m.State != wire.MemberHeld {
-				continue
-			}
+	for workflow.Await(ctx, func() bool { return len(p.underWay()) > 0 }) == nil && workflow.Sleep(ctx, lookEvery) == nil {
+		for _, m := range p.underWay() {
 			was := m.Run
 			found, err := executions.Find(ctx, executions.FindInput{WorkflowID: wire.ServerWorkflowID(m.Name)})
 			if err != nil || m.Run != was || m.final() || (found.Execution.Open && found.Execution.Run == was) {
@@ -209,26 +207,29 @@ func (p *fleet) lookAround(ctx workflow.Context) {
 	}
 }
 
+// underWay are the servers whose runs go on, held or not.
+func (p *fleet) underWay() []*member {
+	var out []*member
+	for _, m := range p.state.Members {
+		if m.State == wire.MemberRunning || m.State == wire.MemberHeld {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
 // recallFor is how long a stopped fleet waits for its servers' runs to take back what they did.
 const recallFor = 30 * time.Minute
 
 // recall hands the command that stopped the fleet to the runs under way, which judge it themselves, and waits for their
 // ends. What is in service stays: another run takes it out.
 func (p *fleet) recall(ctx workflow.Context, _ operation.Op) error {
-	under := func() (out []*member) {
-		for _, m := range p.state.Members {
-			if m.State == wire.MemberRunning || m.State == wire.MemberHeld {
-				out = append(out, m)
-			}
-		}
-		return out
-	}
 	command := p.stopCommand()
 	if command != nil {
-		for _, m := range under() {
+		for _, m := range p.underWay() {
 			_ = workflow.SignalExternalWorkflow(ctx, wire.ServerWorkflowID(m.Name), "", wire.SignalFleetStop, *command).Get(ctx, nil)
 		}
-		if _, err := workflow.AwaitWithTimeout(ctx, recallFor, func() bool { return len(under()) == 0 }); err != nil {
+		if _, err := workflow.AwaitWithTimeout(ctx, recallFor, func() bool { return len(p.underWay()) == 0 }); err != nil {
 			return err
 		}
 	}
@@ -242,7 +243,7 @@ func (p *fleet) recall(ctx workflow.Context, _ operation.Op) error {
 	if len(done) > 0 {
 		text = fmt.Sprintf("%s in service stay so: %s (fermata decommission takes one out)", servers(len(done)), named(done))
 	}
-	if going := under(); len(going) > 0 {
+	if going := p.underWay(); len(going) > 0 {
 		if text != "" {
 			text += "; "
 		}

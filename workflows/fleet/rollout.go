@@ -18,7 +18,6 @@ import (
 func (p *fleet) rollout(ctx workflow.Context, _ operation.Op) (run.Result, error) {
 	p.goOn()
 	p.wakeBusy(ctx)
-	workflow.GoNamed(ctx, "look", p.lookAround)
 	for {
 		p.turn(ctx)
 		for m := p.next(ctx); m != nil; m = p.next(ctx) {
