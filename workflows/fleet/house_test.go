@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/activity"
@@ -142,11 +141,6 @@ func (h *house) execution(l run.Limits) *execution {
 	named("Other", func(ctx workflow.Context, length time.Duration) error { return workflow.Sleep(ctx, length) })
 	named(wire.PlanMember, h.planMember)
 	named(wire.ProvisionServer, h.provisionServer)
-	x.OnSignalExternalWorkflow(mock.Anything, "fleet/storefront", "", wire.SignalMember, mock.Anything).Return(
-		func(_, _, _, name string, arg any) error {
-			x.SignalWorkflow(name, arg)
-			return nil
-		}).Maybe()
 	return x
 }
 
