@@ -141,7 +141,9 @@ type Filter struct {
 const page = 1000
 
 // Kinds are the workflow types of runs.
-func Kinds() []string { return []string{wire.ProvisionServer, wire.DecommissionServer} }
+func Kinds() []string {
+	return []string{wire.ProvisionServer, wire.DecommissionServer, wire.ProvisionFleet}
+}
 
 // List returns runs, newest first.
 func (c *Client) List(ctx context.Context, f Filter) ([]Summary, error) {

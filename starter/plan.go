@@ -12,12 +12,14 @@ import (
 	"fermata/activities/fault"
 	"fermata/client"
 	"fermata/spec"
+	"fermata/spec/document"
 )
 
 func planCommand() *cli.Command {
 	return &cli.Command{
 		Name: "plan", Usage: "show what a run would do; nothing is changed", ArgsUsage: "FILE",
 		Description: "   fermata plan examples/web-server.yaml\n   fermata -o json plan examples/web-server.yaml",
+		Flags:       []cli.Flag{allFlag()},
 		Before:      arguments(1, 1),
 		Action: func(c *cli.Context) error {
 			request, err := readRequest(c)
@@ -67,7 +69,7 @@ func startFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "watch", Usage: "stay and show progress (default on a terminal)"},
 		&cli.BoolFlag{Name: "detach", Usage: "return as soon as the run has started (default elsewhere)"},
 		&cli.BoolFlag{Name: "wait", Usage: "if another run holds the target, wait for its end instead of giving up"},
-		forFlag(),
+		forFlag(), allFlag(),
 		&cli.BoolFlag{Name: "emergency", Usage: "act first and be reviewed afterwards, where the policy lets you; needs --reason"},
 		reasonFlag(),
 	}
@@ -125,21 +127,48 @@ func (s *session) untilFree(ctx context.Context, workflowID string) error {
 	}
 }
 
+// readMetadata reads what the policy looks at in the spec of a server or of a fleet.
+func readMetadata(file string) (spec.Metadata, error) {
+	data, err := readDocument(file)
+	if err != nil {
+		return spec.Metadata{}, err
+	}
+	if document.Read(file, data).Kind() == spec.KindFleet {
+		fleet, err := spec.ParseFleet(file, data)
+		if err != nil {
+			return spec.Metadata{}, err
+		}
+		return fleet.Metadata, nil
+	}
+	server, err := spec.Parse(file, data)
+	if err != nil {
+		return spec.Metadata{}, err
+	}
+	return server.Metadata, nil
+}
+
 // readRequest reads the only argument as a spec.
 func readRequest(c *cli.Context) (client.Request, error) {
-	server, err := readSpec(c.Args().First())
+	file := c.Args().First()
+	data, err := readDocument(file)
+	if err != nil {
+		return client.Request{}, err
+	}
+	if document.Read(file, data).Kind() == spec.KindFleet {
+		if c.Bool("emergency") {
+			return client.Request{}, usage("--emergency: a fleet cannot act first; start the servers that cannot wait one by one")
+		}
+		fleet, err := spec.ParseFleet(file, data)
+		if err != nil {
+			return client.Request{}, err
+		}
+		return client.Fleet(fleet)
+	}
+	server, err := spec.Parse(file, data)
 	if err != nil {
 		return client.Request{}, err
 	}
 	return client.Provision(server)
-}
-
-func readSpec(file string) (*spec.Server, error) {
-	data, err := readDocument(file)
-	if err != nil {
-		return nil, err
-	}
-	return spec.Parse(file, data)
 }
 
 func readDocument(file string) ([]byte, error) {
