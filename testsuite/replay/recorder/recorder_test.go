@@ -39,6 +39,7 @@ func stories() []story {
 	all = append(all, carried()...)
 	all = append(all, removals()...)
 	all = append(all, governed()...)
+	all = append(all, fleets()...)
 	return append(all, inquiries()...)
 }
 
