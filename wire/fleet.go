@@ -16,6 +16,9 @@ const (
 	SignalFleetStop = "fleet"  // To a server's run: a Decide that stops its fleet, which it judges itself.
 )
 
+// ViaFleet is how the decisions came that were given to the fleet of a run.
+const ViaFleet = "fleet"
+
 // fleetPrefix begins the ids of fleets.
 const fleetPrefix = "fleet/"
 

@@ -12,9 +12,6 @@ import (
 	"fermata/wire"
 )
 
-// viaFleet is how the decisions came that were given to the fleet of a run.
-const viaFleet = "fleet"
-
 // beginMember checks that a fleet began this run for which people signed that, and that the fleet's run still goes on: what
 // was approved once must not begin anything when it is over.
 func (f *Frame) beginMember(ctx workflow.Context) error {
@@ -103,7 +100,7 @@ func (f *Frame) keepSigned(j authority.JudgeMemberOutput) {
 	signed := append([]decision.Signed{f.in.Fleet.Start}, f.in.Fleet.Approvals...)
 	for i, v := range j.Verdicts {
 		if i < len(signed) {
-			f.keep(wire.Judged{Signed: signed[i], Verdict: v, Via: viaFleet})
+			f.keep(wire.Judged{Signed: signed[i], Verdict: v, Via: wire.ViaFleet})
 		}
 	}
 }
@@ -149,12 +146,12 @@ func (f *Frame) obeyOne(ctx workflow.Context, d wire.Decide) {
 		v.Accepted = v.ReasonCode == ""
 	}
 	if !v.Accepted {
-		f.refuse(ctx, d, viaFleet, v)
+		f.refuse(ctx, d, wire.ViaFleet, v)
 		return
 	}
 	v.ReasonCode = decision.CodeAccepted
 	f.state.Seen[v.ID] = true
-	f.state.Decisions = append(f.state.Decisions, wire.Judged{Signed: d.Signed, Verdict: v, Via: viaFleet})
+	f.state.Decisions = append(f.state.Decisions, wire.Judged{Signed: d.Signed, Verdict: v, Via: wire.ViaFleet})
 	f.show(ctx)
 }
 
