@@ -85,7 +85,7 @@ func TestAnOperatorSendsSignedCommandsOnly(t *testing.T) {
 	require.NoError(t, allow("SignalWorkflowExecution", signal(wire.SignalDecide)))
 	require.NoError(t, allow("UpdateWorkflowExecution", update(wire.UpdateDecide)))
 	require.NoError(t, allow("ExecuteMultiOperation", both(begin("fermata"), update(wire.UpdateDecide))))
-	for _, name := range []string{wire.SignalFree, wire.SignalAsk, wire.SignalAnswer, "Decide", ""} {
+	for _, name := range []string{wire.SignalFree, wire.SignalAsk, wire.SignalAnswer, wire.SignalMember, wire.SignalFleetStop, "Decide", ""} {
 		require.ErrorContains(t, allow("SignalWorkflowExecution", signal(name)), "only signed commands", name)
 		require.ErrorContains(t, allow("UpdateWorkflowExecution", update(name)), "only signed commands", name)
 		require.ErrorContains(t, allow("ExecuteMultiOperation", both(begin("fermata"), update(name))), "only signed commands", name)

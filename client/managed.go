@@ -26,7 +26,7 @@ func (c *Client) Managed(ctx context.Context, owner string) (bool, error) {
 			continue
 		}
 		switch r.Kind {
-		case wire.ProvisionServer, wire.ChangeServer:
+		case wire.ProvisionServer, wire.ChangeServer, wire.ProvisionFleet:
 			return true, nil
 		case wire.DecommissionServer:
 			return false, nil

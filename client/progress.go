@@ -142,7 +142,7 @@ const page = 1000
 
 // Kinds are the workflow types of runs that Fermata comes with.
 func Kinds() []string {
-	return []string{wire.ProvisionServer, wire.ChangeServer, wire.DecommissionServer}
+	return []string{wire.ProvisionServer, wire.ChangeServer, wire.DecommissionServer, wire.ProvisionFleet}
 }
 
 // List returns runs, newest first.

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -26,6 +27,7 @@ type Person struct {
 // Request is something to plan or to start.
 type Request struct {
 	kind       string
+	plans      string // Workflow type that plans it; empty: PlanServer.
 	workflowID string
 	owner      string
 	site       string
@@ -105,7 +107,7 @@ func (c *Client) Plan(ctx context.Context, r Request) (wire.Preview, error) {
 	handle, err := c.temporal.ExecuteWorkflow(ctx, temporal.StartWorkflowOptions{
 		ID: wire.InquiryWorkflowID("plan/"+r.owner, run), TaskQueue: wire.Queue,
 		WorkflowExecutionTimeout: 10 * time.Minute, StaticSummary: "Plan: " + r.summary,
-	}, wire.PlanServer, wire.PlanInput{Run: run, Document: r.document, Kind: r.kind})
+	}, cmp.Or(r.plans, wire.PlanServer), wire.PlanInput{Run: run, Document: r.document, Kind: r.kind})
 	if err != nil {
 		return wire.Preview{}, translate(err, "asking for a plan")
 	}

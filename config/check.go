@@ -41,9 +41,15 @@ func (c checker) installation(in *Installation) {
 		c.unique(at+"name", system.Name, names)
 		c.label(at+"type", system.Type)
 		c.label(at+"site", system.Site)
+		if c.Sound(at+"rate") && !(system.Rate > 0 && system.Rate <= maxRate) {
+			c.Add(at+"rate", "expected a number of activities a second above 0 and up to %d, found %v", maxRate, system.Rate)
+		}
 	}
 	c.ranges(in.Ranges)
 }
+
+// maxRate is the largest rate of a system: more is no bound.
+const maxRate = 100_000
 
 func (c checker) temporal(t Temporal) {
 	const at = "spec.temporal"

@@ -145,9 +145,11 @@ type Records struct {
 
 // System is one system that workers reach: a vCenter, a load balancer, the guests.
 type System struct {
-	Name   string    `yaml:"name"`             // Unique; specs choose the system by it.
-	Type   string    `yaml:"type"`             // The integration: "vsphere".
-	Site   string    `yaml:"site,omitempty"`   // Only workers of this site reach it; empty: the only site.
+	Name string `yaml:"name"`           // Unique; specs choose the system by it.
+	Type string `yaml:"type"`           // The integration: "vsphere".
+	Site string `yaml:"site,omitempty"` // Only workers of this site reach it; empty: the only site.
+	// Rate is how many activities a second Temporal hands out at most for a queue that the system is reached by; 0: no bound.
+	Rate   float64   `yaml:"rate,omitempty"`
 	Config yaml.Node `yaml:"config,omitempty"` // The integration's part; Decode reads it.
 
 	file string // File that the description was read from.

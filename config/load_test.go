@@ -83,6 +83,8 @@ func TestBadInstallations(t *testing.T) {
 		"system's type":        {"type: haproxy", `type: ""`, "38:13: spec.systems[1].type: expected up to 63"},
 		"system without type":  {"\n      type: haproxy", "", `37:7: spec.systems[1].type: expected the field "type", found none`},
 		"site":                 {"site: berlin", "site: Berlin Mitte", "32:13: spec.systems[0].site: expected up to 63"},
+		"no rate":              {"type: haproxy", "type: haproxy\n      rate: 0", "39:13: spec.systems[1].rate: expected a number of activities a second above 0"},
+		"a rate that is none":  {"type: haproxy", "type: haproxy\n      rate: .nan", "39:13: spec.systems[1].rate: expected a number of activities a second above 0"},
 		"unknown in a system":  {"type: haproxy", "type: haproxy\n      confg: {}", `39:7: spec.systems[1].confg: unknown field "confg"; did you mean "config"?`},
 		"second document":      {"type: haproxy", "type: haproxy\n---\na: b", "39:1: expected one document, found another"},
 		"syntax":               {"type: haproxy", "type: [haproxy", "38:1: expected YAML: "},

@@ -104,6 +104,25 @@ func (p *Policy) JudgeSigned(s Signed, want Expectation, at time.Time) Verdict {
 	return p.verdict(s, want, at, p.signed)
 }
 
+// JudgeKept judges a decision that has counted elsewhere, by the policy of now: it may have expired since. Everything else
+// must still hold: the key, the person, the rules. Others whom an approval is escalated to count if they were asked when it
+// was signed.
+func (p *Policy) JudgeKept(s Signed, want Expectation, at time.Time) Verdict {
+	return p.verdict(s, want, at, func(v *Verdict, s Signed, want Expectation, at time.Time) *refusal {
+		e, r := p.meant(v, s, want)
+		if r != nil {
+			return r
+		}
+		if r := p.timely(e, at); r != nil && r.code != CodeExpired {
+			return r
+		}
+		if r := p.keyed(v, s, e, at); r != nil {
+			return r
+		}
+		return p.rule(v, e, want, e.Issued)
+	})
+}
+
 func (p *Policy) verdict(s Signed, want Expectation, at time.Time, judge func(*Verdict, Signed, Expectation, time.Time) *refusal) (v Verdict) {
 	v = Verdict{At: at.UTC(), ReasonCode: CodeAccepted}
 	defer func() {
@@ -127,26 +146,37 @@ func (p *Policy) judge(v *Verdict, s Signed, want Expectation, at time.Time) *re
 }
 
 func (p *Policy) signed(v *Verdict, s Signed, want Expectation, at time.Time) *refusal {
-	if p == nil || p.Signers == nil || p.Cluster == "" || p.Namespace == "" {
-		return refuse(CodeNoPolicy, "nobody can decide here: the policy lacks its cluster, namespace or allowed signers")
-	}
-	if r := want.check(); r != nil {
-		return r
-	}
-	e, err := Parse(s.Envelope)
-	if err != nil {
-		return refuse(CodeMalformed, "%v", err)
-	}
-	v.Envelope, v.ID = e, identify(s.Envelope)
-	if r := p.place(e, want); r != nil {
-		return r
-	}
-	if r := want.fits(e); r != nil {
+	e, r := p.meant(v, s, want)
+	if r != nil {
 		return r
 	}
 	if r := p.timely(e, at); r != nil {
 		return r
 	}
+	return p.keyed(v, s, e, at)
+}
+
+// meant reads the envelope and looks whether it is for what is expected.
+func (p *Policy) meant(v *Verdict, s Signed, want Expectation) (Envelope, *refusal) {
+	if p == nil || p.Signers == nil || p.Cluster == "" || p.Namespace == "" {
+		return Envelope{}, refuse(CodeNoPolicy, "nobody can decide here: the policy lacks its cluster, namespace or allowed signers")
+	}
+	if r := want.check(); r != nil {
+		return Envelope{}, r
+	}
+	e, err := Parse(s.Envelope)
+	if err != nil {
+		return e, refuse(CodeMalformed, "%v", err)
+	}
+	v.Envelope, v.ID = e, identify(s.Envelope)
+	if r := p.place(e, want); r != nil {
+		return e, r
+	}
+	return e, want.fits(e)
+}
+
+// keyed looks at the signature, and whether the key is its person's at that time.
+func (p *Policy) keyed(v *Verdict, s Signed, e Envelope, at time.Time) *refusal {
 	key, err := checkSignature(s.Envelope, s.Signature, Namespace)
 	if err != nil {
 		return refuse(CodeSignature, "%v", err)

@@ -26,7 +26,7 @@ func demonstrate(ctx context.Context, c *cli.Context, file string) (err error) {
 	if err != nil {
 		return usage("reading the spec: %v", err)
 	}
-	server, err := spec.Parse(file, data)
+	target, err := spec.Check(file, data)
 	if err != nil {
 		return usage("%v", err)
 	}
@@ -36,7 +36,7 @@ func demonstrate(ctx context.Context, c *cli.Context, file string) (err error) {
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	interactive := term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stdout.Fd()))
-	d := demo{sandbox: s, app: c, file: file, server: server, interactive: interactive}
+	d := demo{sandbox: s, app: c, file: file, target: target, interactive: interactive}
 	status := d.carry(ctx)
 	if !interactive {
 		return status
@@ -64,7 +64,7 @@ type demo struct {
 	sandbox     *Sandbox
 	app         *cli.Context
 	file        string
-	server      *spec.Server
+	target      string // server/web-01, fleet/storefront.
 	interactive bool
 }
 
@@ -76,12 +76,12 @@ func (d demo) carry(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	target := d.server.WorkflowID()
+	target := d.target
 	switch {
 	case phase != "":
 		fmt.Fprintf(d.app.App.Writer, "An earlier run of %s is %s: going on with it.\n", target, phase)
 	case served:
-		fmt.Fprintf(d.app.App.Writer, "%s is in service already. Its history follows; `fermata decommission %s` takes it out of service.\n", target, d.server.Metadata.Name)
+		fmt.Fprintf(d.app.App.Writer, "%s is in service already. Its history follows; `fermata decommission NAME` takes a server out of service.\n", target)
 		return d.as(ctx, d.sandbox.People.RequesterKey, "history", target)
 	default:
 		if err := d.begin(ctx); err != nil {
@@ -114,15 +114,15 @@ func (d demo) found(ctx context.Context) (phase wire.Phase, served bool, err err
 		return "", false, err
 	}
 	defer c.Close()
-	open, err := c.Open(ctx, d.server.WorkflowID())
+	open, err := c.Open(ctx, d.target)
 	if err != nil {
 		return "", false, err
 	}
 	if open {
-		p, err := c.Progress(ctx, d.server.WorkflowID(), "")
+		p, err := c.Progress(ctx, d.target, "")
 		return p.Phase, false, err
 	}
-	served, err = c.Managed(ctx, d.server.Owner())
+	served, err = c.Managed(ctx, d.target)
 	return "", served, err
 }
 

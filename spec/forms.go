@@ -25,6 +25,7 @@ var (
 	reverseForm = newForm(`^[a-z0-9]([a-z0-9/-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9/-]{0,61}[a-z0-9])?)*\.(in-addr|ip6)\.arpa$`,
 		"a zone of addresses such as 0.20.10.in-addr.arpa")
 	ruleForm     = newForm(`^[a-z0-9][a-z0-9-]{0,62}$`, "up to 63 lower-case letters, digits and dashes")
+	valueForm    = newForm(`^[A-Za-z][A-Za-z0-9_]{0,62}$`, "the name of a value: up to 63 letters, digits and underscores, a letter first")
 	labelKeyForm = newForm(`^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$`, "a label's key of up to 63 letters, digits, dots, dashes and slashes")
 	tagForm      = newForm(`^[^/]+/[^/]+$`, `"category/tag"`)
 

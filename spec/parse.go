@@ -17,10 +17,12 @@ const (
 	KindServer = "Server"
 	// KindPolicy is the kind of a Policy.
 	KindPolicy = "Policy"
+	// KindFleet is the kind of a Fleet.
+	KindFleet = "Fleet"
 )
 
 // Kinds are the kinds of documents.
-func Kinds() []string { return []string{KindServer, KindPolicy} }
+func Kinds() []string { return []string{KindServer, KindPolicy, KindFleet} }
 
 // Problem is one thing that is wrong with a document, and where.
 type Problem = document.Problem
@@ -48,11 +50,19 @@ func Parse(name string, data []byte) (*Server, error) {
 	return server, nil
 }
 
-// Check reads a document of any kind and says what it describes: "server/web-01", "policy/plant". An error is a Problems.
+// Check reads a document of any kind and says what it describes: "server/web-01", "policy/plant",
+// "fleet/web". An error is a Problems.
 func Check(name string, data []byte) (what string, err error) {
 	d := document.Read(name, data)
 	if d.Header(APIVersion, Kinds()...); d.Err() != nil {
 		return "", d.Err()
+	}
+	if d.Kind() == KindFleet {
+		fleet, err := ParseFleet(name, data)
+		if err != nil {
+			return "", err
+		}
+		return fleet.Owner(), nil
 	}
 	if d.Kind() == KindPolicy {
 		policy, err := ParsePolicy(name, data)

@@ -9,6 +9,7 @@ import (
 	"go/parser"
 	"go/token"
 	"reflect"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -21,7 +22,7 @@ func SchemaID(kind string) string { return "urn:fermata:schema:v1:" + strings.To
 
 // sources are where the fields' descriptions are: the comments that developers read are those that editors show.
 //
-//go:embed server.go configuration.go policy.go
+//go:embed server.go configuration.go policy.go fleet.go
 var sources embed.FS
 
 // schema is the part of JSON Schema 2020-12 that Schema uses, in the order that it is written.
@@ -88,7 +89,7 @@ func Schema(kind string) ([]byte, error) {
 }
 
 func schemaOf(kind string) (*schema, error) {
-	types := map[string]reflect.Type{KindServer: reflect.TypeFor[Server](), KindPolicy: reflect.TypeFor[Policy]()}
+	types := map[string]reflect.Type{KindServer: reflect.TypeFor[Server](), KindPolicy: reflect.TypeFor[Policy](), KindFleet: reflect.TypeFor[Fleet]()}
 	described, known := types[kind]
 	if !known {
 		return nil, errors.New(document.OneOf(kind, Kinds()...))
@@ -115,7 +116,7 @@ type commentary map[string]string
 
 func descriptions() (commentary, error) {
 	comments := commentary{}
-	for _, name := range []string{"server.go", "configuration.go", "policy.go"} {
+	for _, name := range []string{"server.go", "configuration.go", "policy.go", "fleet.go"} {
 		source, err := sources.ReadFile(name)
 		if err != nil {
 			return nil, err
@@ -174,10 +175,46 @@ func (c commentary) object(t reflect.Type) *schema {
 	return object
 }
 
+// template is the schema of a Server's metadata and spec in which text may hold templates.
+func (c commentary) template() *schema {
+	metadata := c.object(reflect.TypeFor[Metadata]())
+	metadata.Required = nil // A fleet of named servers has the names elsewhere.
+	metadata.Properties = slices.DeleteFunc(metadata.Properties, func(p property) bool { return p.name == "environment" })
+	spec := c.object(reflect.TypeFor[ServerSpec]())
+	metadata.Description, spec.Description = c["Server.Metadata"], c["Server.Spec"]
+	metadata.loosen()
+	spec.loosen()
+	return &schema{
+		Type: "object", Additional: false, Required: []string{"spec"},
+		Properties: properties{{"metadata", metadata}, {"spec", spec}},
+	}
+}
+
+// loosen lets any text stand where some form of text is expected: what it will be is not known before it is filled in.
+func (s *schema) loosen() {
+	if s == nil {
+		return
+	}
+	if s.Type == "string" {
+		s.Pattern, s.Enum, s.MaxLength, s.MinLength = "", nil, 0, 0
+	}
+	s.Items.loosen()
+	for _, p := range s.Properties {
+		p.schema.loosen()
+	}
+	if inner, ok := s.Additional.(*schema); ok {
+		inner.loosen()
+	}
+}
+
 func (c commentary) value(t reflect.Type) *schema {
 	switch {
 	case t == reflect.TypeFor[Size]():
 		return &schema{Type: "string", Pattern: sizePattern}
+	case t == reflect.TypeFor[WaveSize]():
+		return &schema{AnyOf: []*schema{{Type: "integer"}, {Type: "string", Pattern: sharePattern}}}
+	case t == reflect.TypeFor[Template]():
+		return c.template()
 	case t == reflect.TypeFor[Duration]():
 		return &schema{Type: "string", Pattern: durationPattern}
 	case t == reflect.TypeFor[yaml.Node](): // Somebody else reads it.

@@ -121,6 +121,20 @@ var constraints = map[string]constraint{
 	"Limit.Name":           {form: ruleForm},
 	"Limit.ChangesPerHour": {low: 1, high: maxLimit},
 	"Limit.TargetsPerRun":  {low: 1, high: maxLimit},
+
+	"Fleet.APIVersion":           {constant: APIVersion},
+	"Fleet.Kind":                 {constant: KindFleet},
+	"FleetSpec.Count":            {low: 1, high: MaxMembers},
+	"FleetSpec.Servers":          {some: true},
+	"FleetSpec.ApprovalDeadline": {value: "72h"},
+	"FleetServer.Name":           {form: labelForm},
+	"FleetServer.Site":           {form: labelForm},
+	"FleetServer.Values":         {keys: valueForm},
+	"Rollout.MaxConcurrent":      {low: 1, high: MaxMembers, value: DefaultMaxConcurrent},
+	"Rollout.PerSite":            {low: 1, high: MaxMembers},
+	"Rollout.PerSystem":          {low: 1, high: MaxMembers},
+	"Rollout.StopAfterFailures":  {low: 1, high: MaxMembers, value: DefaultStopAfterFailures},
+	"Rollout.Busy":               {enum: []string{BusyWait, BusyRefuse}, value: BusyWait},
 }
 
 // alternatives are the types of which exactly one of two fields is given.
@@ -128,6 +142,7 @@ var alternatives = map[string][]*schema{
 	"File":        {{Required: []string{"content"}}, {Required: []string{"secret"}}},
 	"Network":     {{Required: []string{"address"}}, {Required: []string{"range"}}},
 	"Application": {{Required: []string{"package"}}, {Required: []string{"archive"}}},
+	"FleetSpec":   {{Required: []string{"count"}}, {Required: []string{"servers"}}},
 }
 
 // choices are the types of which at least one of two fields is given.

@@ -19,6 +19,7 @@ import (
 var compiled = map[string]func() (*jsonschema.Schema, error){
 	spec.KindServer: sync.OnceValues(func() (*jsonschema.Schema, error) { return compile(spec.KindServer) }),
 	spec.KindPolicy: sync.OnceValues(func() (*jsonschema.Schema, error) { return compile(spec.KindPolicy) }),
+	spec.KindFleet:  sync.OnceValues(func() (*jsonschema.Schema, error) { return compile(spec.KindFleet) }),
 }
 
 func compile(kind string) (*jsonschema.Schema, error) {
@@ -85,12 +86,12 @@ func TestSchemaRefusesBadPolicies(t *testing.T) {
 func TestSchemaOfNoKind(t *testing.T) {
 	t.Parallel()
 	_, err := spec.Schema("policy")
-	require.EqualError(t, err, `expected Server or Policy, found "policy"; did you mean "Policy"?`)
+	require.EqualError(t, err, `expected Server, Policy or Fleet, found "policy"; did you mean "Policy"?`)
 }
 
 func TestSchemaDescribesEveryField(t *testing.T) {
 	t.Parallel()
-	for kind, typ := range map[string]reflect.Type{spec.KindServer: reflect.TypeFor[spec.Server](), spec.KindPolicy: reflect.TypeFor[spec.Policy]()} {
+	for kind, typ := range map[string]reflect.Type{spec.KindServer: reflect.TypeFor[spec.Server](), spec.KindPolicy: reflect.TypeFor[spec.Policy](), spec.KindFleet: reflect.TypeFor[spec.Fleet]()} {
 		text, err := spec.Schema(kind)
 		require.NoError(t, err)
 		var root map[string]any
@@ -110,7 +111,7 @@ func requireDescribed(t *testing.T, at string, typ reflect.Type, schema map[stri
 			schema = schema[key].(map[string]any)
 		}
 	}
-	if typ.Kind() != reflect.Struct {
+	if typ.Kind() != reflect.Struct || typ == reflect.TypeFor[spec.Template]() { // That of a Server, which is looked at by itself.
 		return
 	}
 	properties := schema["properties"].(map[string]any)

@@ -31,6 +31,7 @@ func approveCommand() *cli.Command {
 		Flags: []cli.Flag{
 			reasonFlag(),
 			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask"},
+			allFlag(),
 			&cli.StringFlag{Name: "hash", Usage: "approve only if the plan has this `HASH`"},
 		},
 		Before: arguments(1, 1),
@@ -59,6 +60,9 @@ func approve(ctx context.Context, s *session) error {
 	}
 	if want := s.c.String("hash"); want != "" && want != shown.Hash {
 		return refused("the plan's hash is %s, not %s: it is not the plan that you saw", shown.Hash, want)
+	}
+	if err := client.CheckMembers(shown); err != nil {
+		return err
 	}
 	screen := s.screen.aside()
 	screen.plan(shown)

@@ -21,6 +21,7 @@ func (s screen) plan(p wire.Preview) {
 			s.printf("      %s\n", s.paint(dim, line(d)))
 		}
 	}
+	s.members(p.Members)
 	s.secrets(p.Plan.Secrets)
 	if len(p.Observations) > 0 {
 		s.printf("\nSeen while planning:\n")

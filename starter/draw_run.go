@@ -12,6 +12,11 @@ import (
 
 // lines draws a run as it is now; notes stand before its steps.
 func (s screen) lines(p wire.Progress, now time.Time, notes ...string) []string {
+	return s.linesOf(p, now, shownMembers, notes...)
+}
+
+// linesOf is lines with so many servers of a fleet at most.
+func (s screen) linesOf(p wire.Progress, now time.Time, most int, notes ...string) []string {
 	end := now
 	if p.Ended != nil {
 		end = *p.Ended
@@ -22,6 +27,12 @@ func (s screen) lines(p wire.Progress, now time.Time, notes ...string) []string 
 	}
 	out = append(out, s.governed(p)...)
 	out = append(out, notes...)
+	if p.PartOf != "" {
+		out = append(out, "  part of "+line(p.PartOf))
+	}
+	if p.Fleet != nil {
+		out = append(out, s.fleet(p, now, most)...)
+	}
 	for _, step := range p.Steps {
 		out = append(out, s.step(p, step, now)...)
 	}

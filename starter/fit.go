@@ -11,6 +11,9 @@ import (
 // fitting draws a run so that it fits a terminal: what is over goes first, then what has not begun. What a person must
 // read, a held step or a gate, stays to the last.
 func (s screen) fitting(p wire.Progress, now time.Time, width, height int) []string {
+	if p.Fleet != nil {
+		return s.fittingFleet(p, now, width, height)
+	}
 	var notes []string
 	lines := wrapped(s.lines(p, now), width)
 	for _, state := range []wire.StepState{wire.StepDone, wire.StepWaiting} {

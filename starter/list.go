@@ -50,7 +50,8 @@ func listCommand() *cli.Command {
 func showCommand() *cli.Command {
 	return &cli.Command{
 		Name: "show", Usage: "show where a run is, with its plan", ArgsUsage: "RUN",
-		Description: "   fermata show web-01\n   fermata -o json show web-01",
+		Description: "   fermata show web-01\n   fermata -o json show web-01\n   fermata show --all fleet/storefront",
+		Flags:       []cli.Flag{allFlag()},
 		Before:      arguments(1, 1),
 		Action: within(func(ctx context.Context, s *session) error {
 			t, err := s.target(ctx, s.c.Args().First())
@@ -83,7 +84,7 @@ func watchCommand() *cli.Command {
 	return &cli.Command{
 		Name: "watch", Usage: "watch a run until it has ended", ArgsUsage: "RUN",
 		Description: "   fermata watch web-01\n\nThe exit code is the run's. A server that goes away is waited for.",
-		Flags:       []cli.Flag{forFlag()},
+		Flags:       []cli.Flag{forFlag(), allFlag()},
 		Before:      arguments(1, 1),
 		Action: within(func(ctx context.Context, s *session) error {
 			t, err := s.target(ctx, s.c.Args().First())

@@ -16,7 +16,7 @@ import (
 func schemaCommand() *cli.Command {
 	return &cli.Command{
 		Name: "schema", Usage: "print the JSON Schema of specs and policies, for editors",
-		Description: "   fermata schema > server.schema.json\n   fermata schema --kind Policy > policy.schema.json",
+		Description: "   fermata schema > server.schema.json\n   fermata schema --kind Policy > policy.schema.json\n   fermata schema --kind Fleet > fleet.schema.json",
 		Flags:       []cli.Flag{&cli.StringFlag{Name: "kind", Value: spec.KindServer, Usage: "`KIND` of document: " + document.Or(spec.Kinds())}},
 		Before:      arguments(0, 0),
 		Action: func(c *cli.Context) error {

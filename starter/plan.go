@@ -12,20 +12,22 @@ import (
 	"fermata/activities/fault"
 	"fermata/client"
 	"fermata/spec"
+	"fermata/spec/document"
 )
 
 func planCommand() *cli.Command {
 	return &cli.Command{
 		Name: "plan", Usage: "show what a run would do; nothing is changed", ArgsUsage: "FILE",
 		Description: "   fermata plan examples/web-server.yaml\n   fermata -o json plan examples/web-server.yaml",
+		Flags:       []cli.Flag{allFlag()},
 		Before:      arguments(1, 1),
 		Action: func(c *cli.Context) error {
-			server, err := readSpec(c.Args().First())
+			ask, err := readRequest(c)
 			if err != nil {
 				return err
 			}
 			return within(func(ctx context.Context, s *session) error {
-				request, err := s.client.Ask(ctx, server)
+				request, err := ask(ctx, s)
 				if err != nil {
 					return err
 				}
@@ -60,11 +62,11 @@ func runCommand() *cli.Command {
 		Flags:  startFlags(),
 		Before: arguments(1, 1),
 		Action: func(c *cli.Context) error {
-			server, err := readSpec(c.Args().First())
+			ask, err := readRequest(c)
 			if err != nil {
 				return err
 			}
-			return starting(c, func(ctx context.Context, s *session) (client.Request, error) { return s.client.Ask(ctx, server) })
+			return starting(c, ask)
 		},
 	}
 }
@@ -74,7 +76,7 @@ func startFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "watch", Usage: "stay and show progress (default on a terminal)"},
 		&cli.BoolFlag{Name: "detach", Usage: "return as soon as the run has started (default elsewhere)"},
 		&cli.BoolFlag{Name: "wait", Usage: "if another run holds the target, wait for its end instead of giving up"},
-		forFlag(),
+		forFlag(), allFlag(),
 		&cli.BoolFlag{Name: "emergency", Usage: "act first and be reviewed afterwards, where the policy lets you; needs --reason"},
 		reasonFlag(),
 	}
@@ -146,12 +148,46 @@ func (s *session) untilFree(ctx context.Context, workflowID string) error {
 	}
 }
 
-func readSpec(file string) (*spec.Server, error) {
+// readMetadata reads what the policy looks at in the spec of a server or of a fleet.
+func readMetadata(file string) (spec.Metadata, error) {
+	data, err := readDocument(file)
+	if err != nil {
+		return spec.Metadata{}, err
+	}
+	if document.Read(file, data).Kind() == spec.KindFleet {
+		fleet, err := spec.ParseFleet(file, data)
+		if err != nil {
+			return spec.Metadata{}, err
+		}
+		return fleet.Metadata, nil
+	}
+	server, err := spec.Parse(file, data)
+	if err != nil {
+		return spec.Metadata{}, err
+	}
+	return server.Metadata, nil
+}
+
+// readRequest reads the only argument as a spec, and says what it asks for.
+func readRequest(c *cli.Context) (asking, error) {
+	file := c.Args().First()
 	data, err := readDocument(file)
 	if err != nil {
 		return nil, err
 	}
-	return spec.Parse(file, data)
+	if document.Read(file, data).Kind() == spec.KindFleet {
+		if c.Bool("emergency") {
+			return nil, usage("--emergency: a fleet cannot act first; start the servers that cannot wait one by one")
+		}
+		fleet, err := spec.ParseFleet(file, data)
+		if err != nil {
+			return nil, err
+		}
+		request, err := client.Fleet(fleet)
+		return func(context.Context, *session) (client.Request, error) { return request, nil }, err
+	}
+	server, err := spec.Parse(file, data)
+	return func(ctx context.Context, s *session) (client.Request, error) { return s.client.Ask(ctx, server) }, err
 }
 
 func readDocument(file string) ([]byte, error) {

@@ -116,7 +116,7 @@ func testFile(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	server, err := readSpec(c.Args().First())
+	m, err := readMetadata(c.Args().First())
 	if err != nil {
 		return err
 	}
@@ -128,7 +128,7 @@ func testFile(c *cli.Context) error {
 		return err
 	}
 	return t.answer(decision.Facts{
-		Kind: c.String("kind"), Environment: server.Metadata.Environment, Site: server.Metadata.Site,
+		Kind: c.String("kind"), Environment: m.Environment, Site: m.Site,
 		Requester: c.String("requester"), Emergency: c.Bool("emergency"),
 	})
 }

@@ -21,12 +21,13 @@ type screen struct {
 	form     string
 	terminal bool // The output is a terminal: redraw in place.
 	colour   bool
+	all      bool // Each server of a fleet is shown.
 	// size is the terminal's, in columns and rows, as it is now. Nil: not a terminal.
 	size func() (width, height int)
 }
 
 func newScreen(c *cli.Context) screen {
-	s := screen{out: c.App.Writer, errors: c.App.ErrWriter, form: c.String("output")}
+	s := screen{out: c.App.Writer, errors: c.App.ErrWriter, form: c.String("output"), all: c.Bool("all")}
 	if s.errors == nil {
 		s.errors = os.Stderr
 	}

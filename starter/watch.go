@@ -78,6 +78,7 @@ func (v *view) show(p wire.Progress) {
 		text := strings.Join(v.screen.step(p, step, *stepEnd(step)), "\n")
 		v.tellIf("step "+step.ID, string(step.State)+reason(step)+step.NoWorker, text)
 	}
+	v.tellMembers(p)
 	for _, g := range p.Gates {
 		if text := strings.Join(v.screen.gate(p, g, g.Opened), "\n"); text != "" {
 			v.tellIf("gate "+g.ID+g.Nonce, "open", text)

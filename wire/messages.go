@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"fermata/activities/authority"
 	"fermata/activities/fault"
 	"fermata/activities/operation"
 	"fermata/decision"
@@ -15,6 +16,8 @@ type StartInput struct {
 	Document json.RawMessage `json:"document"`          // What was asked for, as JSON: a server, a decommission.
 	Start    decision.Signed `json:"start"`             // Signed by the requester over the document's hash.
 	Carried  json.RawMessage `json:"carried,omitempty"` // State of the execution before, after continue-as-new.
+	// Fleet is of a run that a fleet began: what people signed for the whole of it, which the run looks at itself.
+	Fleet *authority.Membership `json:"fleet,omitempty"`
 }
 
 // StartOutput is how a run ended.
@@ -188,6 +191,8 @@ type Progress struct {
 	Notices    []*NoticeState  `json:"notices,omitempty"` // Who was told, and what came of it.
 	Record     string          `json:"record,omitempty"`
 	LeftBehind []string        `json:"left_behind,omitempty"`
+	Fleet      *Fleet          `json:"fleet,omitempty"`   // Of a fleet: where its servers are.
+	PartOf     string          `json:"part_of,omitempty"` // Of a server that a fleet began: the fleet's workflow id.
 }
 
 // Governed is what the policy file says of a run, and what became of its approval.

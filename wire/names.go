@@ -19,6 +19,9 @@ const (
 	ChangeServer       = "ChangeServer"
 	CompareServer      = "CompareServer"
 	PlanServer         = "PlanServer"
+	ProvisionFleet     = "ProvisionFleet"
+	PlanFleet          = "PlanFleet"
+	PlanMember         = "PlanMember"
 	CheckSystems       = "CheckSystems"
 	ReadRecords        = "ReadRecords"
 	HoldReservation    = "HoldReservation"
@@ -59,7 +62,7 @@ var (
 func ServerWorkflowID(name string) string { return "server/" + name }
 
 // InnerWorkflows are the types of what only runs start, as children of theirs. InnerPrefixes begin their ids.
-func InnerWorkflows() []string { return []string{HoldReservation, SendNotice} }
+func InnerWorkflows() []string { return []string{HoldReservation, SendNotice, PlanMember} }
 
 // InnerPrefixes begin the ids of what only runs start.
 func InnerPrefixes() []string { return []string{"address/", "notice/"} }

@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/json"
 
+	"fermata/activities/authority"
 	"fermata/activities/operation"
 	"fermata/activities/secret"
 	"fermata/decision"
@@ -67,6 +68,8 @@ type Preview struct {
 	Hash         string        `json:"hash"`
 	Observations []Observation `json:"observations"`
 	Nothing      bool          `json:"nothing,omitempty"` // Everything is as it is asked for: there is nothing to do.
+	// Members are the servers of a fleet, a line each. The hash covers them: the plan holds the root of the tree over them.
+	Members []authority.MemberPlan `json:"members,omitempty"`
 }
 
 // Problems returns the observations that forbid the plan.

@@ -47,6 +47,8 @@ func (a asked) Find(ctx context.Context, workflowID string) (executions.Executio
 	return executions.Execution{
 		Open:   info.GetStatus() == enums.WORKFLOW_EXECUTION_STATUS_RUNNING || info.GetStatus() == enums.WORKFLOW_EXECUTION_STATUS_PAUSED,
 		Target: operation.Owner(keyword(fields[wire.AttributeTarget.GetName()])), Run: keyword(fields[wire.AttributeKey.GetName()]),
+		Kind: keyword(fields[wire.AttributeKind.GetName()]), Requester: keyword(fields[wire.AttributeRequester.GetName()]),
+		State: keyword(fields[wire.AttributeState.GetName()]),
 	}, nil
 }
 

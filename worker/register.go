@@ -2,6 +2,7 @@ package worker
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"fermata/activities/authority"
@@ -13,6 +14,7 @@ import (
 	"fermata/activities/secret"
 	"fermata/integrations/recordfolder"
 	"fermata/wire"
+	"fermata/workflows/fleet"
 	"fermata/workflows/guard"
 	"fermata/workflows/inquiry"
 	"fermata/workflows/notice"
@@ -72,6 +74,7 @@ func (w *Worker) registerWorkflows(namespace string) {
 // RegisterWorkflows names the workflows that Fermata comes with and their functions, for workers and for replay.
 func RegisterWorkflows(register func(name string, workflow any)) {
 	provision.Register(register)
+	fleet.Register(register)
 	inquiry.Register(register)
 	reservation.Register(register)
 	guard.Register(register)
@@ -88,8 +91,24 @@ func (w *Worker) bind(c capability, secrets secret.Pinner) {
 		sites[s.Site][s.Name] = s.system
 	}
 	for site, systems := range sites {
-		if set, _ := c.bind(systems, secrets); set != nil {
-			set.Register(w.registrar(operation.Queue(c.name, site)))
+		if set, names := c.bind(systems, secrets); set != nil {
+			queue := operation.Queue(c.name, site)
+			if rate := lowest(w.systems, names); rate > 0 {
+				w.rates[queue] = rate
+			}
+			set.Register(w.registrar(queue))
 		}
 	}
+}
+
+// lowest is the lowest rate of the systems that share a queue: Temporal does not know which of them a task is for. Zero: none
+// has one.
+func lowest(systems []opened, names []string) float64 {
+	rate := 0.0
+	for _, s := range systems {
+		if slices.Contains(names, s.Name) && s.Rate > 0 && (rate == 0 || s.Rate < rate) {
+			rate = s.Rate
+		}
+	}
+	return rate
 }

@@ -58,6 +58,7 @@ type Worker struct {
 	queues       map[string]sdk.Worker
 	named        map[string][]string // Activity types by queue.
 	nearby       operation.Nearby    // What a workflow's own worker can read by itself.
+	rates        map[string]float64  // Activities a second, by queue; what is not in it has no bound.
 	namespace    string
 	observer     *observe.Observer // Nil: nobody looks.
 	traces       *observe.Traces   // Nil: none are sent.
@@ -104,7 +105,7 @@ func New(cfg Config, options ...Option) (*Worker, error) {
 	cfg.Log = slog.New(observe.Handler(cfg.Log.Handler()))
 	w := &Worker{
 		cfg: cfg, integrations: map[string]integrations.Integration{}, capabilities: capabilities(),
-		queues: map[string]sdk.Worker{}, named: map[string][]string{}, nearby: operation.Nearby{},
+		queues: map[string]sdk.Worker{}, named: map[string][]string{}, nearby: operation.Nearby{}, rates: map[string]float64{},
 	}
 	for _, i := range builtIn() {
 		w.integrations[i.Type] = i
@@ -230,6 +231,8 @@ func (w *Worker) queue(name string) sdk.Worker {
 		// A run that panics waits for a worker that does not; it is never failed by a bug of ours.
 		WorkflowPanicPolicy: sdk.BlockWorkflow,
 		DeploymentOptions:   deploymentOptions(),
+		// Kept by the server for all workers of the queue together; zero is no bound.
+		TaskQueueActivitiesPerSecond: w.rates[name],
 	})
 	w.queues[name] = q
 	return q

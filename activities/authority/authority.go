@@ -41,6 +41,7 @@ func (a *Activities) Register(register func(name string, activity any)) {
 	register(activityOpenGate, a.OpenGate)
 	register(activityJudge, a.Judge)
 	register(activityTerms, a.Terms)
+	register(activityJudgeMember, a.JudgeMember)
 }
 
 // OpenGateInput asks for OpenGate.

@@ -18,6 +18,10 @@ type Execution struct {
 	Open   bool            `json:"open"`
 	Target operation.Owner `json:"target,omitempty"` // For whom it works: "server/web-01".
 	Run    string          `json:"run,omitempty"`    // ULID of the run.
+	// What the run shows of itself: its workflow type, who asked for it, where it is or how it ended.
+	Kind      string `json:"kind,omitempty"`
+	Requester string `json:"requester,omitempty"`
+	State     string `json:"state,omitempty"`
 }
 
 // Lookup knows executions.

@@ -92,6 +92,9 @@ func (s *Story) check(j Judge, d wire.Judged, document string) Check {
 	if !d.Verdict.Accepted {
 		return j.refused(d, e)
 	}
+	if d.Via == wire.ViaFleet && s.partOf != "" {
+		return j.ofFleet(d, e, s)
+	}
 	return j.accepted(d, e, s, document)
 }
 

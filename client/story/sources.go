@@ -7,6 +7,7 @@ import (
 
 	"github.com/gowebpki/jcs"
 
+	"fermata/activities/authority"
 	"fermata/activities/record"
 	"fermata/wire"
 )
@@ -31,7 +32,7 @@ func (s *Story) fromRun(p wire.Progress) {
 	}
 	s.Ticket, s.Policy, s.Notices, s.Steps, s.Gates = p.Ticket, p.Policy, p.Notices, p.Steps, p.Gates
 	s.LeftBehind, s.planned, s.stopped, s.said, s.judged = p.LeftBehind, p.Planned, p.Stopped, p.Record, p.Decisions
-	s.Refused = p.Refused
+	s.Refused, s.partOf = p.Refused, p.PartOf
 	for _, d := range p.Decisions {
 		if !d.Verdict.Accepted {
 			s.Refused++
@@ -50,6 +51,9 @@ type Kept struct {
 	Planned   *time.Time          `json:"planned,omitempty"`
 	Policy    *wire.Governed      `json:"policy,omitempty"`
 	Notices   []*wire.NoticeState `json:"notices,omitempty"`
+	// Of a fleet: where its servers were. Of a server's run that a fleet began: what ties it to that.
+	Fleet      *wire.Fleet           `json:"fleet,omitempty"`
+	Membership *authority.Membership `json:"membership,omitempty"`
 }
 
 func (s *Story) fromRecord(e *record.Entry) error {
@@ -70,6 +74,9 @@ func (s *Story) fromRecord(e *record.Entry) error {
 	s.Phase, s.Outcome, s.Reason, s.Started, s.Ended = wire.Ended, wire.Outcome(r.Outcome), r.Reason, r.Started, &r.Ended
 	s.Document, s.Plan, s.PlanHash, s.Steps, s.LeftBehind, s.Gates = r.Spec, r.Plan, r.PlanHash, steps, r.LeftBehind, nil
 	s.judged, s.Refused, s.Policy, s.stopped = kept.Decisions, kept.Refused, kept.Policy, nil
+	if s.member = kept.Membership; s.member != nil {
+		s.partOf = s.member.Workflow
+	}
 	if kept.Planned != nil {
 		s.planned = kept.Planned
 	}

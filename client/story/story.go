@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"fermata/activities/authority"
 	"fermata/activities/operation"
 	"fermata/activities/record"
 	"fermata/decision"
@@ -64,7 +65,9 @@ type Story struct {
 	planned *time.Time
 	stopped *wire.Stopped
 	entry   *record.Entry
-	said    string // Hash of the record, as the run itself says.
+	said    string                // Hash of the record, as the run itself says.
+	partOf  string                // Workflow id of the fleet that began the run.
+	member  *authority.Membership // What ties the run to its fleet; nil without a record.
 }
 
 // Place is the record's place in the chain.

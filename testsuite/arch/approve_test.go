@@ -17,7 +17,7 @@ import (
 // reserved are the names that a decision is made with, and the only folders that may use them. A person stands behind
 // each but the sandbox, which may approve by itself where no terminal is there to ask.
 var reserved = map[string][]string{
-	"decision.Approve": {"starter", "client/story", "workflows/run", "workflows/approval"}, // The starter asks; the others only compare.
+	"decision.Approve": {"starter", "client/story", "workflows/run", "workflows/approval", "workflows/fleet", "activities/authority"}, // The starter asks; the others only compare.
 	"decision.Sign":    {"client", "starter"},
 	"starter.New":      {"cmd/fermata", "sandbox"}, // Who runs the command line, with whatever arguments.
 }

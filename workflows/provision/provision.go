@@ -28,6 +28,7 @@ func Register(register func(name string, workflow any)) {
 	register(wire.PlanServer, PlanServer)
 	register(wire.ChangeServer, ChangeServer)
 	register(wire.CompareServer, CompareServer)
+	register(wire.PlanMember, PlanMember)
 }
 
 // ProvisionServer carries one server from its spec into the pool.
@@ -35,6 +36,9 @@ func ProvisionServer(ctx workflow.Context, in wire.StartInput) (wire.StartOutput
 	p, err := newProvision(in.Run, in.Document)
 	if err != nil {
 		return wire.StartOutput{}, err
+	}
+	if in.Fleet != nil { // Its fleet has planned already, and holds on to these versions; the plan's hash covers them.
+		p.pins, p.planned = in.Fleet.Planned.Secrets, true
 	}
 	return run.Execute(ctx, in, p)
 }

@@ -18,6 +18,9 @@ import (
 
 // govern looks at the policy once all is known that its rules look at, before anything is done.
 func (f *Frame) govern(ctx workflow.Context) error {
+	if f.in.Fleet != nil {
+		return f.belong(ctx)
+	}
 	if f.state.Terms == nil || f.state.Approval != nil || f.state.Approved != "" {
 		return nil
 	}
@@ -56,6 +59,8 @@ func (f *Frame) targets() int {
 // ask waits for people to approve the plan, unless the policy has approved it beforehand or lets people act first.
 func (f *Frame) ask(ctx workflow.Context) error {
 	switch t := f.state.Terms; {
+	case f.in.Fleet != nil:
+		return nil // As part of its fleet: belong has looked at that.
 	case t != nil && t.Change == spec.ChangeStandard:
 		f.state.Approved = fmt.Sprintf("a standard change: approved beforehand by rule %q of policy %s", t.Rule, t.Policy)
 		return nil

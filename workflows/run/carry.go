@@ -40,6 +40,9 @@ func (f *Frame) carry(ctx workflow.Context) error {
 		return err
 	}
 	f.collect(ctx)
+	if err := f.keepGroup(); err != nil {
+		return err
+	}
 	carried, err := json.Marshal(f.state)
 	if err != nil {
 		return fmt.Errorf("carrying the state along: %w", err)

@@ -35,6 +35,9 @@ func (f *Frame) listen(ctx workflow.Context) error {
 	f.decided = workflow.GetSignalChannel(ctx, wire.SignalDecide)
 	workflow.GoNamed(ctx, "signals", f.receive)
 	workflow.GoNamed(ctx, "guard", f.hear)
+	if f.in.Fleet != nil {
+		workflow.GoNamed(ctx, "fleet", f.obey)
+	}
 	return nil
 }
 

@@ -55,6 +55,9 @@ func (f *Frame) end(ctx workflow.Context) (wire.StartOutput, error) {
 
 // tellEnd tells those who steer such runs how it ended.
 func (f *Frame) tellEnd(ctx workflow.Context) {
+	if f.in.Fleet != nil {
+		return // The fleet tells for all.
+	}
 	n := f.notice(ctx, notify.Ended, strings.TrimSuffix(string(f.state.Outcome)+": "+f.state.Reason, ": "))
 	n.Outcome = string(f.state.Outcome)
 	f.tell(ctx, n, f.state.Terms.Audience(decision.Retry))
@@ -142,6 +145,12 @@ func (f *Frame) decisions() map[string]any {
 	kept := map[string]any{"decisions": f.state.Decisions, "refused": f.state.Refused}
 	if f.state.Planned != nil {
 		kept["planned"] = f.state.Planned
+	}
+	if g, ok := f.process.(Group); ok {
+		kept["fleet"] = g.Fleet()
+	}
+	if f.in.Fleet != nil {
+		kept["membership"] = f.membership()
 	}
 	if f.state.Terms != nil {
 		kept["policy"], kept["notices"] = f.governed(), f.state.Notices

@@ -41,11 +41,12 @@ type Frame struct {
 	signals int
 	// deciding counts the signals that are being decided; updates are counted by Temporal.
 	deciding int
-	lastAsk  string // What was asked of the guard last.
-	heavy    bool   // The history has too many bytes.
-	heard    int    // Answers of the guard.
-	starting int    // Notices that have no run of their own yet.
-	ending   bool   // What is left is to undo and to write the record.
+	lastAsk  string            // What was asked of the guard last.
+	reported wire.MemberReport // What the fleet of this run was told last.
+	heavy    bool              // The history has too many bytes.
+	heard    int               // Answers of the guard.
+	starting int               // Notices that have no run of their own yet.
+	ending   bool              // What is left is to undo and to write the record.
 	decided  workflow.ReceiveChannel
 	short    bool // The run takes the shorter course. See Short.
 }
@@ -106,6 +107,9 @@ func (f *Frame) setup(ctx workflow.Context) error {
 		f.state.Seen = map[string]bool{}
 	}
 	f.short = Short(ctx)
+	if err := f.openGroup(ctx); err != nil {
+		return err
+	}
 	return f.listen(ctx)
 }
 
@@ -166,6 +170,9 @@ func (f *Frame) begin(ctx workflow.Context) error {
 		return fmt.Errorf("hashing the document: %w", err)
 	}
 	f.state.Document = hash
+	if f.in.Fleet != nil {
+		return f.beginMember(ctx)
+	}
 	opened, err := authority.OpenGate(ctx, authority.OpenGateInput{Gate: gateRun})
 	if err != nil {
 		return fmt.Errorf("opening the run: %w", err)

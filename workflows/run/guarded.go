@@ -183,7 +183,7 @@ func (f *Frame) pause(ctx workflow.Context, answered func() bool) error {
 func (f *Frame) question(ctx workflow.Context, what string) wire.GuardAsk {
 	return wire.GuardAsk{
 		What: what, Run: f.in.Run, WorkflowID: workflow.GetInfo(ctx).WorkflowExecution.ID, Owner: f.process.Owner(),
-		Limits: f.state.Terms.Limits, Exempt: f.state.Terms.Review != nil,
+		Limits: f.counted(), Exempt: f.state.Terms.Review != nil,
 	}
 }
 

@@ -108,7 +108,7 @@ func (f *Frame) confirm(ctx workflow.Context) error {
 	case len(problems) > 0: // What it says besides may lack what could not be read.
 		f.state.Outcome, f.state.Reason = wire.PlanChanged, sentence(problems)
 	case preview.Hash != f.state.Preview.Hash:
-		f.state.Outcome, f.state.Reason = wire.PlanChanged, "after the approval the plan came out differently: "+difference(f.state.Preview.Plan, preview.Plan)
+		f.state.Outcome, f.state.Reason = wire.PlanChanged, "after the approval the plan came out differently: "+differences(*f.state.Preview, preview)
 	default:
 		f.state.Confirmed, f.state.Reason = true, ""
 		return f.freeze(ctx)
@@ -161,6 +161,26 @@ func sentence(problems []wire.Observation) string {
 	}
 	return strings.Join(texts, "; ")
 }
+
+// differences is difference, which names the servers of a fleet too.
+func differences(before, after wire.Preview) string {
+	var other []string
+	for i, m := range after.Members {
+		if i < len(before.Members) && before.Members[i].Hash != m.Hash {
+			other = append(other, targetName(m.Owner))
+		}
+	}
+	switch n := len(other); {
+	case n == 0:
+		return difference(before.Plan, after.Plan)
+	case n > namedServers:
+		return fmt.Sprintf("other plans for %s and %d more", strings.Join(other[:namedServers], ", "), n-namedServers)
+	}
+	return "other plans for " + strings.Join(other, ", ")
+}
+
+// namedServers is how many servers a sentence names.
+const namedServers = 5
 
 // difference names the first thing that two plans do not share.
 func difference(before, after wire.Plan) string {

@@ -26,6 +26,7 @@ func (f *Frame) enter(ctx workflow.Context, p wire.Phase) {
 		wire.AttributeHeldSteps.ValueSet(f.held()),
 		wire.AttributeWaitingFor.ValueSet(f.waitingFor()),
 	}
+	f.report(ctx)
 	if f.state.Outcome != "" && p != wire.Held { // One that is held at its record has not ended: a person must find it.
 		updates[0] = wire.AttributeState.ValueSet(string(f.state.Outcome))
 	}
@@ -105,6 +106,12 @@ func (f *Frame) progress(ctx workflow.Context) wire.Progress {
 		Gates: f.state.Gates, Decisions: f.state.Decisions, Refused: max(f.state.Refused-keptRefusals, 0),
 		Policy: f.governed(), Notices: f.state.Notices,
 		Ticket: f.state.Ticket, Record: f.state.Record, LeftBehind: f.state.Left, Steps: f.Steps(),
+	}
+	if g, ok := f.process.(Group); ok {
+		p.Fleet = g.Fleet()
+	}
+	if f.in.Fleet != nil {
+		p.PartOf = f.in.Fleet.Workflow
 	}
 	if f.state.Terms != nil {
 		facts := f.state.Facts

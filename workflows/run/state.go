@@ -43,6 +43,7 @@ type state struct {
 	Record    string              `json:"record,omitempty"`
 	Sequence  int                 `json:"sequence,omitempty"`
 	Unread    []wire.Decide       `json:"unread,omitempty"` // Signals that arrived while the run continued as new.
+	Group     json.RawMessage     `json:"group,omitempty"`  // What a process that works on many targets knows of them.
 }
 
 // stepState is a step, with what only the frame needs.

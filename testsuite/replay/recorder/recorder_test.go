@@ -40,6 +40,7 @@ func stories() []story {
 	all = append(all, removals()...)
 	all = append(all, governed()...)
 	all = append(all, changes()...)
+	all = append(all, fleets()...)
 	return append(all, inquiries()...)
 }
 
