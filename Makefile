@@ -8,7 +8,7 @@ LDFLAGS := -s -w
 GO ?= go
 
 # Packages that link the embedded Temporal server: their first build takes minutes, so they are kept apart.
-HEAVY := ./access/frontend ./access/cluster ./sandbox ./sandbox/embedded ./cmd/fermata-sandbox ./cmd/fermata-temporal ./testsuite/attack ./testsuite/cli ./testsuite/crash ./testsuite/judge ./testsuite/replay/recorder \
+HEAVY := ./access/frontend ./access/cluster ./sandbox ./sandbox/embedded ./cmd/fermata-sandbox ./cmd/fermata-temporal ./testsuite/attack ./testsuite/bench ./testsuite/cli ./testsuite/crash ./testsuite/judge ./testsuite/replay/recorder \
 	./testsuite/scenarios ./testsuite/stage ./testsuite/trust ./testsuite/upgrade ./testsuite/bed/scenarios ./testsuite/bed/metrics
 LIGHT = $(shell $(GO) list ./... | grep -v -x $(foreach p,$(HEAVY),-e fermata/$(p:./%=%)))
 # The test bed needs root on Debian: it is linted with the rest and tested apart.
@@ -39,12 +39,17 @@ test: ## all tests: no root, no network but modules and loopback
 	$(GO) test -count=1 -vet=off -ldflags '$(LDFLAGS)' -p 1 -timeout 20m ./access/cluster ./testsuite/trust ./testsuite/scenarios ./testsuite/cli ./testsuite/crash ./testsuite/upgrade ./testsuite/judge ./testsuite/attack
 	cd deploy/kubernetes && $(GO) vet ./... && $(GO) test -count=1 -ldflags '$(LDFLAGS)' ./...
 	cd examples/own-process && $(GO) vet ./... && $(GO) test -count=1 -ldflags '$(LDFLAGS)' ./...
-	@# The recorder must go on compiling; it records only when it is asked to.
-	$(GO) test -vet=off -ldflags '$(LDFLAGS)' -run '^$$' ./testsuite/replay/recorder
+	@# The recorder and the benchmark must go on compiling; they work only when they are asked to.
+	$(GO) test -vet=off -ldflags '$(LDFLAGS)' -run '^$$' ./testsuite/replay/recorder ./testsuite/bench
 
 .PHONY: record
 record: ## record the histories that are missing (FERMATA_RECORD names stories, FERMATA_RECORD_INTO another folder)
 	$(GO) test -count=1 -v -vet=off -ldflags '$(LDFLAGS)' -parallel 8 -timeout 20m ./testsuite/replay/recorder
+
+# A benchmark never fails by its figures: it prints them beside their bounds. Keep the machine quiet meanwhile.
+.PHONY: bench
+bench: ## measure what Fermata itself costs, beside what Temporal alone costs: some minutes
+	$(GO) test -vet=off -ldflags '$(LDFLAGS)' -run '^$$' -bench . -benchtime 1x -timeout 60m ./testsuite/bench
 
 .PHONY: crash
 crash: ## kill processes at every step in every way, and at random moments: takes long

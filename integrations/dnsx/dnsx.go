@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
 	"time"
 
@@ -43,7 +44,7 @@ func Address(text string) (string, error) {
 		text = net.JoinHostPort(text, "53")
 	}
 	host, port, err := net.SplitHostPort(text)
-	if number, bad := net.LookupPort("udp", port); err != nil || bad != nil || number < 1 || host == "" || strings.ContainsAny(host, " /@") {
+	if number, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil || number < 1 || host == "" || strings.ContainsAny(host, " /@") {
 		return "", fault.New(fault.Invalid, "expected the address of a DNS server such as 10.0.0.53 or ns1.example.net:53, found %q", text)
 	}
 	return text, nil

@@ -145,10 +145,9 @@ func TestAnApplicationIsUpdated(t *testing.T) {
 func TestAnUpdateThatDoesNotAnswer(t *testing.T) {
 	t.Parallel()
 	b, s := inService(t, newer)
-	name := spec.Package{}
 	asked := &spec.Server{}
 	require.NoError(t, json.Unmarshal(b.document, asked))
-	name = *asked.Spec.Application.Package
+	name := *asked.Spec.Application.Package
 	was := s.packages[name.Name]
 	s.broken = "9.9"
 	b.say(t, time.Minute, bob, decision.Approve, "")

@@ -42,7 +42,7 @@ func resizeOff(t *testing.T, bench Bench) {
 	for range 2 {
 		made, err := b.EnsureSize(ctx, op, m.ID, small, large, p)
 		require.NoError(t, err)
-		require.Equal(t, large, compute.Size{CPUs: made.CPUs, MemoryBytes: made.MemoryBytes})
+		require.Equal(t, []int64{int64(large.CPUs), large.MemoryBytes}, []int64{int64(made.CPUs), made.MemoryBytes})
 	}
 	made, err := b.EnsureSize(ctx, op, m.ID, large, small, p)
 	require.NoError(t, err, "and back, as an undo does")
@@ -66,7 +66,7 @@ func resizeOn(t *testing.T, bench Bench) {
 	made, err := b.EnsureSize(t.Context(), op, m.ID, small, large, &operation.Memory{})
 	require.NoError(t, err)
 	require.Equal(t, compute.PoweredOn, made.Power)
-	require.Equal(t, large, compute.Size{CPUs: made.CPUs, MemoryBytes: made.MemoryBytes})
+	require.Equal(t, []int64{int64(large.CPUs), large.MemoryBytes}, []int64{int64(made.CPUs), made.MemoryBytes})
 	_, err = b.EnsureSize(t.Context(), op, m.ID, large, small, &operation.Memory{})
 	kind(t, fault.Conflict, err)
 }

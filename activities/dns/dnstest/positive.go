@@ -1,6 +1,7 @@
 package dnstest
 
 import (
+	"fmt"
 	"strings"
 	"sync"
 
@@ -215,10 +216,10 @@ func race(r *rig) {
 	var group sync.WaitGroup
 	for i := range many {
 		driver, mine := r.Driver(r.T), rec
-		mine.Value = "10.20.0." + string(rune('1'+i))
+		mine.Value = "10.20.0." + fmt.Sprint(1+i)
 		group.Go(func() {
 			for range 100 { // A server under load may ask to come again.
-				_, errs[i] = driver.EnsureRecord(r.ctx, opOf("01JRUN"+string(rune('A'+i)), "web-01"), mine, r.p)
+				_, errs[i] = driver.EnsureRecord(r.ctx, opOf(fmt.Sprintf("01JRUN%d", i), "web-01"), mine, r.p)
 				if errs[i] == nil || !fault.KindOf(errs[i]).Retryable() {
 					return
 				}
