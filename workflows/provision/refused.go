@@ -169,10 +169,10 @@ func known() []string {
 func (r *refusals) unknown(was, asked spec.ServerSpec) {
 	before, after := sections(was), sections(asked)
 	names := make([]string, 0, len(before)+len(after))
-	for name := range before { //workflowcheck:ignore
+	for name := range before {
 		names = append(names, name)
 	}
-	for name := range after { //workflowcheck:ignore
+	for name := range after {
 		names = append(names, name)
 	}
 	slices.Sort(names)
