@@ -177,7 +177,8 @@ func (c *Client) List(ctx context.Context, f Filter) ([]Summary, error) {
 }
 
 func (f Filter) query() string {
-	clauses := []string{"FermataKind IS NOT NULL"} // Runs have one, of whatever process; inquiries and what runs start do not.
+	// Runs have a kind, of whatever process; inquiries have none, and what runs start is no run.
+	clauses := []string{"FermataKind IS NOT NULL AND FermataKind NOT IN ('" + strings.Join(wire.InnerWorkflows(), "', '") + "')"}
 	if f.Kind != "" {
 		clauses[0] = "FermataKind = '" + literal(f.Kind) + "'"
 	}

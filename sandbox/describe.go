@@ -39,6 +39,21 @@ spec:
       folder: secrets
   records:
     folder: records
+  ranges:
+    - name: servers
+      prefix: 10.20.0.0/24
+      first: 10.20.0.100
+      last: 10.20.0.199
+      gateway: 10.20.0.1
+      nameservers: [10.20.0.53]
+      domain: estate.test
+    - name: small
+      prefix: 10.20.0.0/24
+      first: 10.20.0.201
+      last: 10.20.0.204
+      exclude: [10.20.0.202]
+      gateway: 10.20.0.1
+      domain: estate.test
   systems:
     - name: vcenter
       type: vsphere
@@ -105,21 +120,6 @@ spec:
       type: http
       config:
         jump: {{ .JumpWithKey }}
-  ranges:
-    - name: servers
-      prefix: 10.20.0.0/24
-      first: 10.20.0.100
-      last: 10.20.0.199
-      gateway: 10.20.0.1
-      nameservers: [10.20.0.53]
-      domain: estate.test
-    - name: small
-      prefix: 10.20.0.0/24
-      first: 10.20.0.201
-      last: 10.20.0.204
-      exclude: [10.20.0.202]
-      gateway: 10.20.0.1
-      domain: estate.test
 `
 
 // describe writes the description of the installation that the sandbox is: for people, and for workers. They differ in the

@@ -22,7 +22,7 @@ type CheckOutput struct{}
 
 // Check proves that the server answers, takes the credential and serves the zones.
 func Check(ctx workflow.Context, in CheckInput) (CheckOutput, error) {
-	return operation.Call[CheckOutput](ctx, Capability, activityCheck, time.Minute, in)
+	return operation.Look[CheckOutput](ctx, Capability, activityCheck, time.Minute, in)
 }
 
 // FindRecordsInput asks for FindRecords.
@@ -40,7 +40,7 @@ type FindRecordsOutput struct {
 
 // FindRecords finds records by name or owner.
 func FindRecords(ctx workflow.Context, in FindRecordsInput) (FindRecordsOutput, error) {
-	return operation.Call[FindRecordsOutput](ctx, Capability, activityFindRecords, 2*time.Minute, in)
+	return operation.Look[FindRecordsOutput](ctx, Capability, activityFindRecords, 2*time.Minute, in)
 }
 
 // LookupInput asks for Lookup.

@@ -19,7 +19,7 @@ type CheckOutput struct{}
 
 // Check proves that the database answers, lets us in and knows the class.
 func Check(ctx workflow.Context, in CheckInput) (CheckOutput, error) {
-	return operation.Call[CheckOutput](ctx, Capability, activityCheck, time.Minute, in)
+	return operation.Look[CheckOutput](ctx, Capability, activityCheck, time.Minute, in)
 }
 
 // RegisterItemInput asks for RegisterItem.
@@ -88,5 +88,5 @@ type FindItemsOutput struct {
 
 // FindItems looks for items.
 func FindItems(ctx workflow.Context, in FindItemsInput) (FindItemsOutput, error) {
-	return operation.Call[FindItemsOutput](ctx, Capability, activityFindItems, 5*time.Minute, in)
+	return operation.Look[FindItemsOutput](ctx, Capability, activityFindItems, 5*time.Minute, in)
 }

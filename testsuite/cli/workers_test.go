@@ -36,7 +36,7 @@ func TestWorkersAsProcesses(t *testing.T) {
 	s := written(t, "web-21", "10.20.0.121")
 	h.unserved(t, s)
 
-	acts := running(t, roleWorker, "--config", h.WorkerConfig, "--serve", "compute,guest,firewall,loadbalancer,ticketing,notify,probe")
+	acts := running(t, roleWorker, "--config", h.WorkerConfig, "--serve", "compute,guest,firewall,loadbalancer,dns,ticketing,notify,probe")
 	acts.says(t, "fermata.ticketing")
 	h.requester(t, 0, "doctor")
 	started := h.approved(t, "run", s.file)

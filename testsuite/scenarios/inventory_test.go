@@ -38,15 +38,16 @@ func withServiceNow(t *testing.T) (*bench, *servicenow.Server) {
 	require.NoError(t, os.WriteFile(filepath.Join(b.Folder, "secrets", "itsm-password"), []byte(itsmPassword), 0o600))
 	text, err := os.ReadFile(b.WorkerConfig)
 	require.NoError(t, err)
-	text = append(text, []byte(`    - name: `+itsm+`
+	system := `    - name: ` + itsm + `
       type: servicenow
       config:
-        url: `+server.URL()+`
+        url: ` + server.URL() + `
         username: fermata
         password: secret://file/itsm-password
         ciClass: cmdb_ci_linux_server
         http: {proxy: none}
-`)...)
+`
+	text = append(text, system...)
 	path := filepath.Join(filepath.Dir(b.WorkerConfig), "with-servicenow.yaml")
 	require.NoError(t, os.WriteFile(path, text, 0o600))
 	installation, err := config.Load(path)
