@@ -29,6 +29,9 @@ func TestEveryProcessIsCarried(t *testing.T) {
 	known := append(processes(), wire.PlanServer, wire.CompareServer, wire.CheckSystems, wire.ReadRecords, wire.HoldReservation)
 	// The guard only answers, and a notice is sent at least once by promise; the sandbox that is killed here three times has both.
 	known = append(known, wire.Guard, wire.SendNotice)
+	// A fleet changes nothing but through ProvisionServer, which is carried here by itself; what of it survives a new execution
+	// its own tests say (docs/reliability.md).
+	known = append(known, wire.ProvisionFleet, wire.PlanFleet, wire.PlanMember)
 	worker.RegisterWorkflows(func(name string, _ any) { require.Contains(t, known, name) })
 }
 
