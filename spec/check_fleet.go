@@ -86,6 +86,10 @@ func (f *Fleet) members(file string, d *document.Document) ([]*Server, error) {
 		}
 		servers[i] = server
 		m := server.Metadata
+		if server.Spec.Network.Range != "" {
+			d.Add(f.place(i), "%s takes its address from a range: give the servers of a fleet addresses, such as 10.20.0.{{ add index 10 }}/24, since one approval covers them all", m.Name)
+			return nil, d.Err()
+		}
 		if first, twice := names[m.Name]; twice {
 			d.Add(f.place(i), "servers %d and %d are both named %s", first+1, i+1, m.Name)
 			return nil, d.Err()

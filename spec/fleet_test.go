@@ -88,6 +88,7 @@ func TestBadFleets(t *testing.T) {
 		"the name in itself":     {`web-{{ printf "%02d" (add index 20) }}`, "web-{{ name }}", "name is not known yet"},
 		"a bad name":             {`web-{{ printf "%02d" (add index 20) }}`, "Web-{{ index }}", `30:13: spec.template.metadata.name: expected up to 63 lower-case letters, digits and dashes, with no dash at either end (RFC 1123), found "Web-1" (in server 1 of the fleet)`},
 		"one address":            {"10.20.0.{{ add index 20 }}/24", "10.20.0.21/24", "servers web-21 and web-22 both have the address 10.20.0.21/24"},
+		"a range":                {"      network:\n        address: 10.20.0.{{ add index 20 }}/24", "      network:\n        range: servers", "web-21 takes its address from a range"},
 		"an address outside":     {"add index 20 }}/24", "add index 300 }}/24", `spec.network.address: expected`},
 		"an environment":         {"    metadata:\n      name", "    metadata:\n      environment: production\n      name", "the environment is the fleet's"},
 		"unknown field":          {"      access:", "      acess:", `unknown field "acess"; did you mean "access"?`},
