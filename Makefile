@@ -99,6 +99,12 @@ reference: ## write docs/reference anew from what is read of specs, policies and
 	$(GO) test -count=1 -ldflags '$(LDFLAGS)' -run 'Reference' ./spec ./config -update > /dev/null
 	$(GO) test -count=1 -ldflags '$(LDFLAGS)' -run 'Reference' ./spec ./config
 
+.PHONY: picture
+picture: build ## draw docs/run.svg from a real run of the example in a sandbox of its own
+	@d=$$(mktemp -d) && bin/fermata-sandbox --data $$d --temporal-port 0 --ui-port 0 --vcenter-port 0 --bastion-port 0 --tickets-port 0 --service-port 0 --mail-port 0 --hooks-port 0 \
+	  run examples/web-server.yaml > $$d/out 2> $$d/err || { cat $$d/out $$d/err; exit 1; }; \
+	  grep -e '^  . .* done  *[0-9]' -e '^server/' -e '^ *record sha256' $$d/out | awk '!seen[$$0]++' | (cd tools && $(GO) run ./picture 'fermata-sandbox run examples/web-server.yaml') > docs/run.svg; rm -rf $$d
+
 .PHONY: fuzz
 fuzz: ## fuzz every parser for 20 seconds each
 	@for p in $$($(GO) list ./...); do d=$${p#fermata/}; for f in $$(grep -ho '^func Fuzz[A-Za-z0-9]*' $$d/*_test.go 2>/dev/null | sed 's/func //'); do \
