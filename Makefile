@@ -103,7 +103,7 @@ reference: ## write docs/reference anew from what is read of specs, policies and
 picture: build ## draw docs/run.svg from a real run of the example in a sandbox of its own
 	@d=$$(mktemp -d) && bin/fermata-sandbox --data $$d --temporal-port 0 --ui-port 0 --vcenter-port 0 --bastion-port 0 --tickets-port 0 --service-port 0 --mail-port 0 --hooks-port 0 \
 	  run examples/web-server.yaml > $$d/out 2> $$d/err || { cat $$d/out $$d/err; exit 1; }; \
-	  sed -n -e '/^. fermata watch/,/ ok  decisions/p' $$d/out | grep -v -e ' running ' | (cd tools && $(GO) run ./picture 'examples/web-server.yaml in the sandbox') > docs/run.svg; rm -rf $$d
+	  sed -n -e '/^[$$] fermata watch/,/ ok  decisions/p' $$d/out | grep -v -e ' running ' | (cd tools && $(GO) run ./picture 'examples/web-server.yaml in the sandbox') > docs/run.svg; rm -rf $$d
 
 .PHONY: fuzz
 fuzz: ## fuzz every parser for 20 seconds each
