@@ -14,7 +14,7 @@ import (
 const patience = 4 * time.Minute
 
 // each does something for all runs at once.
-func each(t *testing.T, runs []client.Started, do func(*testing.T, client.Started)) {
+func each(t *testing.T, runs []client.Started, do func(testing.TB, client.Started)) {
 	t.Helper()
 	var all sync.WaitGroup
 	for _, run := range runs {
