@@ -26,7 +26,7 @@ type Daemon struct {
 	Log       string   // File for both outputs, appended to; empty: thrown away.
 	// Ready tells whether the daemon serves; Start asks again until it returns nil. Nil: ready as soon as it is started.
 	Ready func(ctx context.Context) error
-	Grace time.Duration // Between TERM and KILL; 0: five seconds.
+	Grace time.Duration // Between TERM and KILL; 0: twenty seconds, as a server finishes what it was asked while much else is tested.
 }
 
 // Process is a running daemon and what it started in its group.
@@ -156,7 +156,7 @@ func (p *Process) Kill() {
 func (p *Process) Stop() error {
 	grace := p.daemon.Grace
 	if grace == 0 {
-		grace = 5 * time.Second
+		grace = 20 * time.Second
 	}
 	p.group(syscall.SIGTERM)
 	select {
