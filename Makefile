@@ -15,6 +15,9 @@ LIGHT = $(shell $(GO) list ./... | grep -v -x $(foreach p,$(HEAVY),-e fermata/$(
 BED := ./testsuite/bed/...
 # Those that take longest begin first, beside the others: much of their time is waiting.
 BEDLONG := ./testsuite/bed/scenarios ./testsuite/bed/temporal
+# Those that need the processors, by Ansible and by builds: beside them the others would run out of their patience.
+BEDALONE := ./testsuite/bed/ansible ./testsuite/bed/shipping
+BEDREST = $(filter-out $(BEDALONE:./%=fermata/%),$(shell $(GO) list $(BED)))
 
 .PHONY: help
 help: ## list the targets
@@ -61,7 +64,9 @@ crash: ## kill processes at every step in every way, and at random moments: take
 bed: ## test on real daemons in network namespaces: root on Debian, installs packages
 	@echo "Building the test bed. What it prepares is kept in FERMATA_BED_CACHE, by default in the user's cache folder."
 	@$(GO) test -count=1 -vet=off -ldflags '$(LDFLAGS)' -timeout 30m -run '^$$' $(BED) > /dev/null || $(GO) test -count=1 -vet=off -ldflags '$(LDFLAGS)' -timeout 30m -run '^$$' $(BED)
-	@set -o pipefail; $(GO) test -count=1 -p 3 -parallel 4 -v -vet=off -ldflags '$(LDFLAGS)' -timeout 20m $(BEDLONG) $(BED) | grep --line-buffered -v -e '^=== ' -e '^    --- PASS'
+	@set -o pipefail; quiet() { grep --line-buffered -v -e '^=== ' -e '^    --- PASS'; }; \
+	$(GO) test -count=1 -p 3 -parallel 4 -v -vet=off -ldflags '$(LDFLAGS)' -timeout 20m $(BEDLONG) $(BEDREST) | quiet && \
+	$(GO) test -count=1 -p 1 -parallel 2 -v -vet=off -ldflags '$(LDFLAGS)' -timeout 30m $(BEDALONE) | quiet
 
 .PHONY: bed-vm
 bed-vm: ## test on a whole Debian with systemd in qemu: root on Debian, some minutes
