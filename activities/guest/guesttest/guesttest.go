@@ -79,6 +79,8 @@ type Bench struct {
 	Reboot func(t *testing.T, g Guest)
 	// Grow makes a disk of the guest as large as d says, while the guest runs.
 	Grow func(t *testing.T, g Guest, d Disk)
+	// Ext4Fixed says why the bench's kernel lets nobody grow a mounted ext4; empty: it does.
+	Ext4Fixed string
 	// Interrupt leaves the guest as it is when the driver was killed in the middle of making a file system with this UUID
 	// on the disk.
 	Interrupt func(t *testing.T, g Guest, filesystemUUID string, d Disk)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"fermata/activities/guest/guesttest"
 	"fermata/spec"
@@ -43,6 +44,7 @@ func TestLinux(t *testing.T) {
 		Grow: func(t *testing.T, g guesttest.Guest, d guesttest.Disk) {
 			require.NoError(t, g.(*debian).machine.Plug(t.Context(), []guests.Disk{{UUID: d.UUID, Bytes: d.Bytes}}))
 		},
+		Ext4Fixed: ext4Fixed(t),
 		Interrupt: func(t *testing.T, g guesttest.Guest, uuid string, disk guesttest.Disk) {
 			g.(*debian).root(t, strings.NewReplacer("UUID", uuid, "DEVICE", link(disk.UUID)).Replace(interrupted))
 		},
@@ -121,4 +123,17 @@ mv /usr/local/bin/flock.new /usr/local/bin/flock
 func (d *debian) loseNext() {
 	d.t.Helper()
 	d.root(d.t, strings.ReplaceAll(lossyFlock, "USER", d.user))
+}
+
+// ext4Fixed looks whether the kernel would let root here grow a mounted ext4: it asks for CAP_SYS_RESOURCE (ext4_resize_begin in
+// fs/ext4/resize.c), which machines that are containers themselves often lack. xfs asks for CAP_SYS_ADMIN.
+func ext4Fixed(t *testing.T) string {
+	t.Helper()
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var sets [2]unix.CapUserData
+	require.NoError(t, unix.Capget(&header, &sets[0]))
+	if sets[0].Effective&(1<<unix.CAP_SYS_RESOURCE) != 0 {
+		return ""
+	}
+	return "this machine's root has no CAP_SYS_RESOURCE, without which the kernel grows no mounted ext4"
 }
