@@ -18,7 +18,7 @@ func TestMain(m *testing.M) { os.Exit(Main(m)) }
 func setup(t *testing.T) (ctx context.Context, folder string) {
 	t.Helper()
 	Require(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	t.Cleanup(cancel)
 	return ctx, Folder(t)
 }
