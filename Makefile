@@ -65,7 +65,7 @@ bed: ## test on real daemons in network namespaces: root on Debian, installs pac
 	@echo "Building the test bed. What it prepares is kept in FERMATA_BED_CACHE, by default in the user's cache folder."
 	@$(GO) test -count=1 -vet=off -ldflags '$(LDFLAGS)' -timeout 30m -run '^$$' $(BED) > /dev/null || $(GO) test -count=1 -vet=off -ldflags '$(LDFLAGS)' -timeout 30m -run '^$$' $(BED)
 	@set -o pipefail; quiet() { grep --line-buffered -v -e '^=== ' -e '^    --- PASS'; }; \
-	$(GO) test -count=1 -p 3 -parallel 4 -v -vet=off -ldflags '$(LDFLAGS)' -timeout 20m $(BEDLONG) $(BEDREST) | quiet && \
+	$(GO) test -count=1 -p 2 -parallel 4 -v -vet=off -ldflags '$(LDFLAGS)' -timeout 20m $(BEDLONG) $(BEDREST) | quiet && \
 	$(GO) test -count=1 -p 1 -parallel 2 -v -vet=off -ldflags '$(LDFLAGS)' -timeout 30m $(BEDALONE) | quiet
 
 .PHONY: bed-vm
