@@ -4,8 +4,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"time"
 
+	"go.temporal.io/api/serviceerror"
 	temporal "go.temporal.io/sdk/client"
 
 	"fermata/activities/fault"
@@ -67,15 +70,30 @@ func (c *Client) Sign(progress wire.Progress, gate wire.Gate, d Decision, p Pers
 	}, p)
 }
 
+// notReadyFor is how many times, a second apart, a decision is sent to a run whose workflow tasks fail for the moment.
+const notReadyFor = 30
+
 // Send delivers a decision that was signed already.
 func (c *Client) Send(ctx context.Context, workflowID string, signed decision.Signed) (wire.DecideResult, error) {
 	if _, err := decision.Parse(signed.Envelope); err != nil {
 		return wire.DecideResult{}, fault.Wrap(fault.Invalid, err, "reading the envelope")
 	}
-	handle, err := c.temporal.UpdateWorkflow(ctx, temporal.UpdateWorkflowOptions{
-		WorkflowID: workflowID, UpdateID: updateID(signed), UpdateName: wire.UpdateDecide, Args: []any{wire.Decide{Signed: signed}},
-		WaitForStage: temporal.WorkflowUpdateStageCompleted,
-	})
+	var handle temporal.WorkflowUpdateHandle
+	var err error
+	for range notReadyFor {
+		handle, err = c.temporal.UpdateWorkflow(ctx, temporal.UpdateWorkflowOptions{
+			WorkflowID: workflowID, UpdateID: updateID(signed), UpdateName: wire.UpdateDecide, Args: []any{wire.Decide{Signed: signed}},
+			WaitForStage: temporal.WorkflowUpdateStageCompleted,
+		})
+		var notReady *serviceerror.WorkflowNotReady
+		if !errors.As(err, &notReady) {
+			break
+		}
+		select { // Its workers are dying or busy. Sent again under the same id, the decision is taken once.
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
+	}
 	if err != nil {
 		return wire.DecideResult{}, translate(err, "sending the decision")
 	}
