@@ -243,7 +243,9 @@ func (w *Worker) registrar(queue string) registrar {
 	return func(name string, f any) {
 		q.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name})
 		w.named[queue] = append(w.named[queue], name)
-		w.nearby.Add(queue, name, f)
+		if w.rates[queue] == 0 { // What is read near by passes no queue, and would be counted by no rate.
+			w.nearby.Add(queue, name, f)
+		}
 	}
 }
 

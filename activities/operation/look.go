@@ -69,13 +69,14 @@ func lookNear(ctx workflow.Context, route Route, queue, name string, in any) (ou
 	return out, err
 }
 
-// Nearby are the activities of a worker of workflows that only read, by queue and type.
+// Nearby are the activities of a worker of workflows that it can do itself, by queue and type. Which of them are short and only
+// read, the stubs that call Look say.
 type Nearby map[string]map[string]any
 
-// Add notes an activity of a queue, if it only reads: what changes something carries an Op.
+// Add notes an activity of a queue, but none that acts for an owner: what carries an Op is the business of admission.
 func (n Nearby) Add(queue, name string, activity any) {
 	t := reflect.TypeOf(activity)
-	if t.Kind() != reflect.Func || t.NumIn() != 2 || t.NumOut() != 2 || changes(t.In(1)) {
+	if t.Kind() != reflect.Func || t.NumIn() != 2 || t.NumOut() != 2 || acts(t.In(1)) {
 		return
 	}
 	if n[queue] == nil {
@@ -84,7 +85,7 @@ func (n Nearby) Add(queue, name string, activity any) {
 	n[queue][name] = activity
 }
 
-func changes(input reflect.Type) bool {
+func acts(input reflect.Type) bool {
 	if input.Kind() != reflect.Struct {
 		return true
 	}
