@@ -3,6 +3,7 @@ package dns
 import (
 	"strings"
 
+	"fermata/activities/fault"
 	"fermata/activities/operation"
 )
 
@@ -16,6 +17,18 @@ type Mark struct {
 // MarkOf is the mark of a record that op publishes.
 func MarkOf(op operation.Op, r Record) Mark {
 	return Mark{Key: op.Key.String(), Owner: op.Owner, Value: r.Value}
+}
+
+// Against compares the mark that would be written with the one that is there. Conflict: the record is another's, or was published
+// with another value.
+func (m Mark) Against(there Mark, r Record) error {
+	switch {
+	case there.Key != m.Key:
+		return fault.New(fault.Conflict, "%s of %s exists already: it belongs to %s (key %s)", r.Type, r.Name, there.Owner, there.Key)
+	case there != m:
+		return fault.New(fault.Conflict, "%s of %s was published with the value %s", r.Type, r.Name, there.Value)
+	}
+	return nil
 }
 
 // Fields are the mark's words: "owner=server/web-01", "key=…", "value=…". None is longer than 255 bytes, the most that one

@@ -75,6 +75,14 @@ func CheckOp(op operation.Op) error {
 	return nil
 }
 
+// CheckChange refuses an operation or a record that no server should be asked for. Fault: Invalid.
+func CheckChange(op operation.Op, r Record) error {
+	if err := CheckOp(op); err != nil {
+		return err
+	}
+	return r.Check()
+}
+
 // CheckOwner refuses an owner that cannot be written beside a record. Fault: Invalid.
 func CheckOwner(owner operation.Owner) error {
 	if !wordForm.MatchString(string(owner)) {

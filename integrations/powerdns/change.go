@@ -11,7 +11,7 @@ import (
 
 // EnsureRecord makes the record set with its comment, if there is none, and reads it back.
 func (d *Driver) EnsureRecord(ctx context.Context, op operation.Op, r dns.Record, p operation.Progress) (dns.Published, error) {
-	if err := check(op, r); err != nil {
+	if err := dns.CheckChange(op, r); err != nil {
 		return dns.Published{}, err
 	}
 	mine := dns.MarkOf(op, r)
@@ -50,12 +50,11 @@ func (d *Driver) judge(ctx context.Context, mine dns.Mark, r dns.Record) (there 
 		}
 	}
 	mark, marked := there.markOf()
-	switch {
-	case marked && mark.Key != mine.Key:
-		return there, false, fault.New(fault.Conflict, "%s of %s exists already: it belongs to %s (key %s)", r.Type, r.Name, mark.Owner, mark.Key)
-	case marked && mark != mine:
-		return there, false, fault.New(fault.Conflict, "%s of %s was published with the value %s", r.Type, r.Name, mark.Value)
-	case !marked && len(there.Records) > 0:
+	if marked {
+		if err := mine.Against(mark, r); err != nil {
+			return there, false, err
+		}
+	} else if len(there.Records) > 0 {
 		return there, false, fault.New(fault.Conflict, "%s of %s exists already (%s) and was not made by Fermata", r.Type, r.Name, there.Records[0].Content)
 	}
 	for _, e := range there.Records {
@@ -80,7 +79,7 @@ func published(op operation.Op, there rrset, r dns.Record) dns.Published {
 
 // RemoveRecord removes our value and our comment from the record set that carries op's key.
 func (d *Driver) RemoveRecord(ctx context.Context, op operation.Op, r dns.Record, p operation.Progress) error {
-	if err := check(op, r); err != nil {
+	if err := dns.CheckChange(op, r); err != nil {
 		return err
 	}
 	p.Say("changing zone " + r.Zone)
@@ -112,32 +111,8 @@ func (d *Driver) remove(ctx context.Context, r dns.Record, ours func(dns.Mark) b
 
 // RemoveOwned removes every record of the owner.
 func (d *Driver) RemoveOwned(ctx context.Context, op operation.Op, zones []string, p operation.Progress) ([]dns.Published, error) {
-	if err := dns.CheckOp(op); err != nil {
-		return nil, err
-	}
-	var removed []dns.Published
-	for _, zone := range zones {
-		if err := dns.CheckName(zone); err != nil {
-			return removed, err
-		}
-		owned, err := d.findOwned(ctx, zone, op.Owner)
-		if err != nil {
-			return removed, err
-		}
-		for _, r := range owned {
-			p.Say("removing " + r.Name)
-			if err := d.remove(ctx, r.Record, func(m dns.Mark) bool { return m.Owner == op.Owner }); err != nil {
-				return removed, err
-			}
-			removed = append(removed, r)
-		}
-	}
-	return removed, nil
-}
-
-func check(op operation.Op, r dns.Record) error {
-	if err := dns.CheckOp(op); err != nil {
-		return err
-	}
-	return r.Check()
+	return dns.RemoveEach(op, zones, p, func(zone string) ([]dns.Published, error) { return d.findOwned(ctx, zone, op.Owner) },
+		func(r dns.Published) error {
+			return d.remove(ctx, r.Record, func(m dns.Mark) bool { return m.Owner == op.Owner })
+		})
 }

@@ -12,7 +12,7 @@ import (
 
 // EnsureRecord makes the record and its mark in one update, which the server takes only if neither is there.
 func (d *Driver) EnsureRecord(ctx context.Context, op operation.Op, r dns.Record, p operation.Progress) (dns.Published, error) {
-	if err := check(op, r); err != nil {
+	if err := dns.CheckChange(op, r); err != nil {
 		return dns.Published{}, err
 	}
 	if err := d.serves(ctx, r.Zone); err != nil {
@@ -52,11 +52,10 @@ func (d *Driver) EnsureRecord(ctx context.Context, op operation.Op, r dns.Record
 
 // judge says whether the record is there as wanted. Conflict: something else is.
 func judge(s seen, mine dns.Mark, r dns.Record) (done bool, err error) {
-	if s.mark != nil && s.mark.Key != mine.Key {
-		return false, fault.New(fault.Conflict, "%s of %s exists already: it belongs to %s (key %s)", r.Type, r.Name, s.mark.Owner, s.mark.Key)
-	}
-	if s.mark != nil && *s.mark != mine {
-		return false, fault.New(fault.Conflict, "%s of %s was published with the value %s", r.Type, r.Name, s.mark.Value)
+	if s.mark != nil {
+		if err := mine.Against(*s.mark, r); err != nil {
+			return false, err
+		}
 	}
 	for _, there := range s.records {
 		switch {
@@ -80,7 +79,7 @@ func published(op operation.Op, s seen, r dns.Record) dns.Published {
 
 // RemoveRecord removes the record with its mark, if the mark carries op's key.
 func (d *Driver) RemoveRecord(ctx context.Context, op operation.Op, r dns.Record, p operation.Progress) error {
-	if err := check(op, r); err != nil {
+	if err := dns.CheckChange(op, r); err != nil {
 		return err
 	}
 	if err := d.serves(ctx, r.Zone); err != nil {
@@ -118,38 +117,14 @@ func (d *Driver) remove(ctx context.Context, r dns.Record, s seen) error {
 
 // RemoveOwned removes every record of the owner.
 func (d *Driver) RemoveOwned(ctx context.Context, op operation.Op, zones []string, p operation.Progress) ([]dns.Published, error) {
-	if err := dns.CheckOp(op); err != nil {
-		return nil, err
-	}
-	var removed []dns.Published
-	for _, zone := range zones {
-		if err := dns.CheckName(zone); err != nil {
-			return removed, err
-		}
-		owned, err := d.findOwned(ctx, zone, op.Owner)
-		if err != nil {
-			return removed, err
-		}
-		for _, r := range owned {
-			p.Say("removing " + r.Name)
+	return dns.RemoveEach(op, zones, p, func(zone string) ([]dns.Published, error) { return d.findOwned(ctx, zone, op.Owner) },
+		func(r dns.Published) error {
 			s, err := d.look(ctx, r.Record)
 			if err == nil && s.mark != nil && s.mark.Owner == op.Owner {
 				err = d.remove(ctx, r.Record, s)
 			}
-			if err != nil {
-				return removed, err
-			}
-			removed = append(removed, r)
-		}
-	}
-	return removed, nil
-}
-
-func check(op operation.Op, r dns.Record) error {
-	if err := dns.CheckOp(op); err != nil {
-		return err
-	}
-	return r.Check()
+			return err
+		})
 }
 
 // update sends a signed update over TCP. Faults: Conflict where a prerequisite does not hold.
