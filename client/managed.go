@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"encoding/json"
 
 	"fermata/activities/fault"
 	"fermata/activities/operation"
@@ -17,22 +16,12 @@ func (c *Client) Managed(ctx context.Context, owner string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	for i := len(out.Entries) - 1; i >= 0; i-- {
-		var r record.Record
-		if err := json.Unmarshal(out.Entries[i].Record, &r); err != nil {
-			return false, fault.Wrap(fault.Invalid, err, "reading the records of "+owner)
-		}
-		if r.Outcome != string(wire.Done) {
-			continue
-		}
-		switch r.Kind {
-		case wire.ProvisionServer, wire.ChangeServer, wire.ProvisionFleet:
-			return true, nil
-		case wire.DecommissionServer:
-			return false, nil
-		}
+	last, _, err := record.Latest(out.Entries, string(wire.Done),
+		wire.ProvisionServer, wire.ChangeServer, wire.ProvisionFleet, wire.DecommissionServer)
+	if err != nil {
+		return false, fault.Wrap(fault.Invalid, err, "reading the records of "+owner)
 	}
-	return false, nil
+	return last != nil && last.Kind != wire.DecommissionServer, nil
 }
 
 // Compare asks where a server differs from what its record says. NotFound: no record says that it is under management.

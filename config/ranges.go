@@ -106,14 +106,19 @@ func (c checker) addr(at, text string) (netip.Addr, bool) {
 	return addr, true
 }
 
+// ParseExcluded reads what a range leaves out: an address, or a network.
+func ParseExcluded(text string) (netip.Prefix, error) {
+	if addr, err := netip.ParseAddr(text); err == nil {
+		return netip.PrefixFrom(addr, addr.BitLen()), nil
+	}
+	return netip.ParsePrefix(text)
+}
+
 func (c checker) excluded(at, text string, prefix netip.Prefix) {
 	if !c.Sound(at) {
 		return
 	}
-	out, err := netip.ParsePrefix(text)
-	if addr, bad := netip.ParseAddr(text); bad == nil {
-		out, err = netip.PrefixFrom(addr, addr.BitLen()), nil
-	}
+	out, err := ParseExcluded(text)
 	if err != nil || !out.IsValid() || !prefix.Overlaps(out) {
 		c.Add(at, "expected an address or a network in %s, found %q", prefix, text)
 	}

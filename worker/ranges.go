@@ -17,11 +17,7 @@ func rangesOf(in *config.Installation) []ranges.Range {
 		made.Last, _ = netip.ParseAddr(r.Last)
 		made.Gateway, _ = netip.ParseAddr(r.Gateway)
 		for _, text := range r.Exclude {
-			out, err := netip.ParsePrefix(text)
-			if addr, bad := netip.ParseAddr(text); bad == nil {
-				out, err = netip.PrefixFrom(addr, addr.BitLen()), nil
-			}
-			if err == nil {
+			if out, err := config.ParseExcluded(text); err == nil {
 				made.Exclude = append(made.Exclude, out)
 			}
 		}

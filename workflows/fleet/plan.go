@@ -11,6 +11,7 @@ import (
 
 	"fermata/activities/authority"
 	"fermata/activities/fault"
+	"fermata/spec"
 	"fermata/wire"
 )
 
@@ -115,7 +116,7 @@ func (p *fleet) waves() []wire.PlannedChange {
 	r := p.spec.Spec.Rollout
 	if len(changes) > 0 {
 		changes[0].Detail = []string{p.pace(), fmt.Sprintf("none other is begun once %d are held or have failed; a busy server is %s",
-			r.StopAfterFailures, map[string]string{"refuse": "refused"}[r.Busy]+map[string]string{"wait": "waited for"}[r.Busy])}
+			r.StopAfterFailures, map[string]string{spec.BusyRefuse: "refused", spec.BusyWait: "waited for"}[r.Busy])}
 	}
 	return changes
 }

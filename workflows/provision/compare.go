@@ -131,8 +131,7 @@ func (c *comparison) system(p *provision, seen guest.Inspection) {
 		c.add("user "+u.Name, "exists", actual)
 	}
 	for _, s := range os.Services {
-		want := guest.ServiceState{Enabled: s.Enabled == nil || *s.Enabled, Running: s.State != spec.StateStopped}
-		c.add("service "+s.Name, serviceText(want), serviceText(seen.Services[s.Name]))
+		c.add("service "+s.Name, serviceText(serviceState(s)), serviceText(seen.Services[s.Name]))
 	}
 	files := os.Files
 	if a := p.server.Spec.Application; a != nil {

@@ -190,12 +190,17 @@ func (p *change) system(now reality, d *difference) (seen []wire.Observation) {
 	}
 	d.Files = p.files(os.Files, now.guest.Files)
 	for _, s := range os.Services {
-		is := guest.ServiceState{Enabled: s.Enabled == nil || *s.Enabled, Running: s.State != spec.StateStopped}
+		is := serviceState(s)
 		if was := now.guest.Services[s.Name]; was != is {
 			d.Services = append(d.Services, serviceDiff{Name: s.Name, Was: was, Is: is})
 		}
 	}
 	return nil
+}
+
+// serviceState is how a service should be.
+func serviceState(s spec.Service) guest.ServiceState {
+	return guest.ServiceState{Enabled: s.Enabled == nil || *s.Enabled, Running: s.State != spec.StateStopped}
 }
 
 func orNone(text string) string {

@@ -28,24 +28,15 @@ func lastRecord(ctx workflow.Context, owner operation.Owner, ends bool) (*manage
 	if err != nil {
 		return nil, err
 	}
-	for i := len(out.Entries) - 1; i >= 0; i-- {
-		var r record.Record
-		if err := json.Unmarshal(out.Entries[i].Record, &r); err != nil {
-			return nil, err
-		}
-		if r.Outcome != string(wire.Done) {
-			continue
-		}
-		switch r.Kind {
-		case wire.DecommissionServer:
-			if ends {
-				return nil, nil
-			}
-		case wire.ProvisionServer, wire.ChangeServer:
-			return readManaged(r, out.Entries[i].Hash)
-		}
+	kinds := []string{wire.ProvisionServer, wire.ChangeServer}
+	if ends {
+		kinds = append(kinds, wire.DecommissionServer)
 	}
-	return nil, nil
+	last, entry, err := record.Latest(out.Entries, string(wire.Done), kinds...)
+	if err != nil || last == nil || last.Kind == wire.DecommissionServer {
+		return nil, err
+	}
+	return readManaged(*last, entry.Hash)
 }
 
 func readManaged(r record.Record, hash string) (*managed, error) {

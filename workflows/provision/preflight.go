@@ -20,11 +20,16 @@ const planFor = time.Minute
 // reading is one thing to look at while planning.
 type reading func(ctx workflow.Context) []wire.Observation
 
+// planning routes what is read for a plan. Side by side the readings cannot share an id.
+func planning(ctx workflow.Context, summary string) workflow.Context {
+	route := operation.RouteOf(ctx)
+	route.RetryFor, route.Summary, route.Step = min(route.RetryFor, planFor), summary, ""
+	return operation.WithRoute(ctx, route)
+}
+
 // look reads side by side and returns what was seen in the order of the readings.
 func look(ctx workflow.Context, readings ...reading) []wire.Observation {
-	route := operation.RouteOf(ctx)
-	route.RetryFor, route.Summary, route.Step = min(route.RetryFor, planFor), "plan", "" // Side by side they cannot share an id.
-	ctx = operation.WithRoute(ctx, route)
+	ctx = planning(ctx, "plan")
 	seen := make([][]wire.Observation, len(readings))
 	group := workflow.NewWaitGroup(ctx)
 	for i, read := range readings {

@@ -65,9 +65,7 @@ type offer struct {
 
 // readRange asks for the range and for the addresses of servers under management.
 func (p *provision) readRange(ctx workflow.Context) (found offer, problems []wire.Observation) {
-	route := operation.RouteOf(ctx)
-	route.RetryFor, route.Summary, route.Step = min(route.RetryFor, planFor), "choose an address", ""
-	ctx = operation.WithRoute(ctx, route)
+	ctx = planning(ctx, "choose an address")
 	m := p.server.Metadata
 	out, err := ranges.Find(ctx, ranges.FindInput{Name: p.server.Spec.Network.Range, Site: m.Site})
 	if err != nil {
@@ -146,9 +144,7 @@ func (p *provision) namedInDNS(ctx workflow.Context) (string, error) {
 	if len(records) < 2 {
 		return "", nil
 	}
-	route := operation.RouteOf(ctx)
-	route.RetryFor, route.Summary, route.Step = min(route.RetryFor, planFor), "choose an address", ""
-	ctx = operation.WithRoute(ctx, route)
+	ctx = planning(ctx, "choose an address")
 	back, system := records[1], p.server.Spec.DNS.System
 	answer, err := dns.Lookup(ctx, dns.LookupInput{System: system, Zone: back.Zone, Name: back.Name, Type: dns.PTR})
 	if err != nil || len(answer.Records) == 0 {
