@@ -31,7 +31,7 @@ func BenchmarkAnsible(b *testing.B) {
 		play := time.Since(began)
 		r := x.errand(b, x.name())
 		x.done(b, r)
-		run := x.look(b, x.Client.Temporal(), r.GetID(), r.GetRunID()).wall
+		run := x.look(b, x.Client.Temporal(), r.WorkflowID, r.RunID).wall
 		b.ReportMetric(ms(play), "ansible-ms")
 		b.ReportMetric(ms(run), "run-ms")
 		b.ReportMetric(float64(play)/float64(run), "ansible/run")

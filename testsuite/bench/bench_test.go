@@ -3,7 +3,6 @@
 package bench
 
 import (
-	"encoding/json"
 	"fmt"
 	"runtime"
 	"slices"
@@ -15,8 +14,8 @@ import (
 	temporal "go.temporal.io/sdk/client"
 
 	"fermata/client"
-	"fermata/decision"
 	"fermata/sandbox"
+	"fermata/spec"
 	"fermata/testsuite/stage"
 	"fermata/wire"
 )
@@ -52,6 +51,7 @@ type execution struct {
 	bytes  int64
 }
 
+// look asks how an execution went.
 func (x *bench) look(b *testing.B, c temporal.Client, id, run string) execution {
 	b.Helper()
 	d, err := c.WorkflowService().DescribeWorkflowExecution(b.Context(), &workflowservice.DescribeWorkflowExecutionRequest{
@@ -73,25 +73,13 @@ func (x *bench) bare(b *testing.B, many int) (run temporal.WorkflowRun) {
 	return run
 }
 
-// errand begins a run of the errand, signed as every other.
-func (x *bench) errand(b *testing.B, name string) temporal.WorkflowRun {
+// errand begins a run of the errand, as a person starts a process of one's own.
+func (x *bench) errand(b *testing.B, name string) client.Started {
 	b.Helper()
-	document, err := json.Marshal(asked{Kind: kind, Name: name})
+	document, err := spec.ParseOwn("errand.yaml", []byte("{apiVersion: bench.test/v1, kind: Errand, metadata: {name: "+name+"}}"))
 	require.NoError(b, err)
-	hash, err := decision.Hash(json.RawMessage(document))
-	require.NoError(b, err)
-	run, id, now := client.NewRun(), "errand/"+name, time.Now().UTC().Truncate(time.Second)
-	signed, err := decision.Sign(decision.Envelope{
-		Version: decision.Version, Cluster: x.Client.Cluster(), Namespace: sandbox.Namespace, WorkflowID: id, Run: run,
-		Gate: decision.StartGate, Nonce: decision.NewNonce(), Command: decision.Start, Hash: hash, Person: x.Requester.Name,
-		Issued: now, Expires: now.Add(time.Hour),
-	}, x.Requester.Signer)
-	require.NoError(b, err)
-	started, err := x.Client.Temporal().ExecuteWorkflow(b.Context(), temporal.StartWorkflowOptions{
-		ID: id, TaskQueue: wire.Queue, EnableEagerStart: true,
-	}, kind, wire.StartInput{Run: run, Document: document, Start: signed})
-	require.NoError(b, err)
-	return started
+	r, err := client.Own(kind, "", document)
+	return x.Begin(b, r, err)
 }
 
 func (x *bench) name() string {
@@ -100,10 +88,10 @@ func (x *bench) name() string {
 }
 
 // done waits for a run of the frame, which must have done what was asked.
-func (x *bench) done(b *testing.B, r temporal.WorkflowRun) {
+func (x *bench) done(b *testing.B, s client.Started) {
 	b.Helper()
 	var out wire.StartOutput
-	require.NoError(b, r.Get(b.Context(), &out))
+	require.NoError(b, x.Client.Temporal().GetWorkflow(b.Context(), s.WorkflowID, s.RunID).Get(b.Context(), &out))
 	require.Equal(b, wire.Done, out.Outcome, out.Reason)
 }
 
@@ -130,17 +118,3 @@ func verdict(b *testing.B, what string, is, bound float64, atMost bool) {
 
 // say prints at once: what a benchmark logs is cut after ten lines.
 func say(format string, args ...any) { fmt.Printf("\n"+format, args...) }
-
-// approve approves the run's plan as the other person.
-func (x *bench) approve(b *testing.B, r temporal.WorkflowRun) {
-	b.Helper()
-	x.Approve(b, client.Started{WorkflowID: r.GetID(), RunID: r.GetRunID(), Run: x.ulid(b, r)})
-}
-
-// ulid asks the run for its own name.
-func (x *bench) ulid(b *testing.B, r temporal.WorkflowRun) string {
-	b.Helper()
-	p, err := x.Client.Progress(b.Context(), r.GetID(), "")
-	require.NoError(b, err)
-	return p.Run
-}

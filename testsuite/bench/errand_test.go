@@ -68,9 +68,11 @@ func (errand) Steps(*run.Frame) ([]run.Step, error) {
 
 func (errand) Conclude(workflow.Context, *run.Frame, wire.Outcome, string) error { return nil }
 
+// asked is what the process reads of its document.
 type asked struct {
-	Kind string `json:"kind"`
-	Name string `json:"name"`
+	Metadata struct {
+		Name string `json:"name"`
+	} `json:"metadata"`
 }
 
 func options() []worker.Option {
@@ -81,7 +83,7 @@ func options() []worker.Option {
 				if err := json.Unmarshal(in.Document, &a); err != nil {
 					return wire.StartOutput{}, fmt.Errorf("reading the errand: %w", err)
 				}
-				return run.Execute(ctx, in, errand{operation.Owner("errand/" + a.Name)})
+				return run.Execute(ctx, in, errand{operation.Owner("errand/" + a.Metadata.Name)})
 			})
 		}),
 		worker.WithActivities(capability, func(register func(string, any)) {

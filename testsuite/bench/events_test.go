@@ -12,10 +12,10 @@ import (
 )
 
 // spent says what the events of a run are, the most frequent first.
-func spent(b *testing.B, c temporal.Client, r temporal.WorkflowRun) string {
+func spent(b *testing.B, c temporal.Client, id, run string) string {
 	b.Helper()
 	counts := map[string]int{}
-	history := c.GetWorkflowHistory(b.Context(), r.GetID(), r.GetRunID(), false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	history := c.GetWorkflowHistory(b.Context(), id, run, false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 	for history.HasNext() {
 		e, err := history.Next()
 		require.NoError(b, err)

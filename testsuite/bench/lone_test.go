@@ -32,15 +32,15 @@ func lone(b *testing.B, x *bench, asks bool) {
 			require.NoError(b, f.Get(b.Context(), nil))
 			r := x.errand(b, x.name())
 			if asks {
-				x.approve(b, r)
+				x.Approve(b, r)
 			}
 			x.done(b, r)
 			if n == 2*pairs-1 {
-				say("the events of the last run:\n%s", spent(b, x.Client.Temporal(), r))
+				say("the events of the last run:\n%s", spent(b, x.Client.Temporal(), r.WorkflowID, r.RunID))
 			}
 			if n >= pairs {
 				floor = append(floor, x.look(b, x.floor, f.GetID(), f.GetRunID()))
-				own = append(own, x.look(b, x.Client.Temporal(), r.GetID(), r.GetRunID()))
+				own = append(own, x.look(b, x.Client.Temporal(), r.WorkflowID, r.RunID))
 			}
 		}
 	}

@@ -6,11 +6,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	temporal "go.temporal.io/sdk/client"
 	"golang.org/x/sync/errgroup"
 
 	"fermata/client"
-	"fermata/decision"
 	"fermata/testsuite/people"
 	"fermata/wire"
 )
@@ -58,14 +56,13 @@ func abreastOf(b *testing.B, many int, do func(n int)) {
 
 func (x *bench) park(b *testing.B) []client.Started {
 	b.Helper()
-	runs := make([]client.Started, parked)
-	for n := range runs {
-		runs[n].WorkflowID = x.name()
+	names := make([]string, parked)
+	for n := range names {
+		names[n] = x.name()
 	}
+	runs := make([]client.Started, parked)
 	abreastOf(b, parked, func(n int) {
-		var r temporal.WorkflowRun = x.errand(b, runs[n].WorkflowID)
-		runs[n] = client.Started{WorkflowID: r.GetID(), RunID: r.GetRunID()}
-		runs[n].Run = x.ulid(b, r)
+		runs[n] = x.errand(b, names[n])
 		x.Until(b, runs[n], "waiting for the approval", people.In(wire.Waiting))
 	})
 	return runs
@@ -74,14 +71,6 @@ func (x *bench) park(b *testing.B) []client.Started {
 // decide approves all, and waits until all have done what was asked.
 func (x *bench) decide(b *testing.B, runs []client.Started) {
 	b.Helper()
-	abreastOf(b, parked, func(n int) {
-		p, err := x.Client.Progress(b.Context(), runs[n].WorkflowID, "")
-		require.NoError(b, err)
-		hash, err := client.Hash(p.Preview.Plan)
-		require.NoError(b, err)
-		x.Decide(b, client.Decision{WorkflowID: runs[n].WorkflowID, Command: decision.Approve, Hash: hash}, x.Approver)
-	})
-	abreastOf(b, parked, func(n int) {
-		x.done(b, x.Client.Temporal().GetWorkflow(b.Context(), runs[n].WorkflowID, runs[n].RunID))
-	})
+	abreastOf(b, parked, func(n int) { x.Approve(b, runs[n]) })
+	abreastOf(b, parked, func(n int) { x.done(b, runs[n]) })
 }

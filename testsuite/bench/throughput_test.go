@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sync/errgroup"
 )
 
 const (
@@ -35,12 +34,7 @@ func BenchmarkInFlight(b *testing.B) {
 // perSecond carries all, so many at once.
 func (x *bench) perSecond(b *testing.B, carry func(n int)) float64 {
 	b.Helper()
-	var group errgroup.Group
-	group.SetLimit(inFlight)
 	began := time.Now()
-	for n := range load {
-		group.Go(func() error { carry(n); return nil })
-	}
-	require.NoError(b, group.Wait())
+	abreastOf(b, load, carry)
 	return load / time.Since(began).Seconds()
 }
