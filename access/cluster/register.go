@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -10,14 +9,9 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
-	enumspb "go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/operatorservice/v1"
-	"go.temporal.io/api/serviceerror"
-	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
-	"google.golang.org/protobuf/types/known/durationpb"
 
-	"fermata/wire"
+	"fermata/access/namespace"
 )
 
 // registerCommand makes what Fermata needs of a new cluster. Run again, it changes nothing.
@@ -50,43 +44,12 @@ func registerCommand(stdout io.Writer) *cli.Command {
 				return fmt.Errorf("connecting to %s: %w", c.String("address"), err)
 			}
 			defer connection.Close()
-			if err := Register(ctx, connection, c.String("namespace"), c.Duration("retention")); err != nil {
+			if err := namespace.Register(ctx, connection, c.String("namespace"), c.Duration("retention")); err != nil {
 				return err
 			}
 			fmt.Fprintf(stdout, "namespace %s and its search attributes are there\n", c.String("namespace"))
 			return nil
 		},
-	}
-}
-
-// Register makes the namespace and its search attributes. What is there stays as it is.
-func Register(ctx context.Context, connection client.Client, namespace string, retention time.Duration) error {
-	_, err := connection.WorkflowService().RegisterNamespace(ctx, &workflowservice.RegisterNamespaceRequest{
-		Namespace: namespace, WorkflowExecutionRetentionPeriod: durationpb.New(retention),
-	})
-	var there *serviceerror.NamespaceAlreadyExists
-	if err != nil && !errors.As(err, &there) {
-		return fmt.Errorf("registering the namespace: %w", err)
-	}
-	attributes := map[string]enumspb.IndexedValueType{}
-	for _, key := range wire.Attributes() {
-		attributes[key.GetName()] = key.GetValueType()
-	}
-	add := &operatorservice.AddSearchAttributesRequest{Namespace: namespace, SearchAttributes: attributes}
-	for {
-		_, err := connection.OperatorService().AddSearchAttributes(ctx, add)
-		var young *serviceerror.NamespaceNotFound // The frontend has not heard of it yet.
-		if !errors.As(err, &young) {
-			if err != nil {
-				err = fmt.Errorf("registering search attributes: %w", err)
-			}
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("registering search attributes: %w", err)
-		case <-time.After(time.Second):
-		}
 	}
 }
 

@@ -3,7 +3,6 @@ package temporal
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -11,16 +10,12 @@ import (
 	"path/filepath"
 	"strings"
 
-	enumspb "go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/operatorservice/v1"
-	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
-	"google.golang.org/protobuf/types/known/durationpb"
 
+	"fermata/access/namespace"
 	"fermata/testsuite/bed/host"
 	"fermata/testsuite/bed/postgres"
-	"fermata/wire"
 )
 
 // Databases are the two that Temporal needs, both of which a backup has to hold.
@@ -125,20 +120,5 @@ func (c *Cluster) register(ctx context.Context) error {
 		return fmt.Errorf("registering the namespace: %w", err)
 	}
 	defer connection.Close()
-	_, err = connection.WorkflowService().RegisterNamespace(ctx, &workflowservice.RegisterNamespaceRequest{
-		Namespace: Namespace, WorkflowExecutionRetentionPeriod: durationpb.New(c.options.Retention),
-	})
-	var there *serviceerror.NamespaceAlreadyExists
-	if err != nil && !errors.As(err, &there) {
-		return fmt.Errorf("registering the namespace: %w", err)
-	}
-	attributes := map[string]enumspb.IndexedValueType{}
-	for _, key := range wire.Attributes() {
-		attributes[key.GetName()] = key.GetValueType()
-	}
-	_, err = connection.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{Namespace: Namespace, SearchAttributes: attributes})
-	if err != nil {
-		return fmt.Errorf("registering search attributes: %w", err)
-	}
-	return nil
+	return namespace.Register(ctx, connection, Namespace, c.options.Retention)
 }
