@@ -18,9 +18,6 @@ import (
 	"fermata/integrations/sshx"
 )
 
-// systemLock is the lock that every command which changes a guest runs under.
-const systemLock = "/run/lock/fermata.lock"
-
 // patience is how long a guest may take to let go of the lock behind a play.
 const patience = 5 * time.Second
 
@@ -36,7 +33,7 @@ const (
 const holdScript = `set -u
 who() { echo busy; head -c 300 "$play" 2>/dev/null; exit 75; }
 play=` + playLock + `
-exec 8>>` + systemLock + `
+exec 8>>` + sshx.GuestLock + `
 flock -w "$2" 8 || who
 exec 9>>"$play"
 chmod 0644 "$play"
@@ -127,7 +124,7 @@ func (r *Runner) refused(h configuration.Host, first, holder, complaint string) 
 	case first == busy && holder != "":
 		return fault.New(fault.Unavailable, "%s: the play %s holds its lock for more than %s", h.Name, holder, r.cfg.LockWait)
 	case first == busy:
-		return fault.New(fault.Unavailable, "%s: another command of Fermata holds %s for more than %s", h.Name, systemLock, r.cfg.LockWait)
+		return fault.New(fault.Unavailable, "%s: another command of Fermata holds %s for more than %s", h.Name, sshx.GuestLock, r.cfg.LockWait)
 	case has("Host key verification failed", "host key is known for"):
 		return fault.New(fault.Unauthorized, "verifying the host key of %s (%s): it is not the one expected: %s", h.Name, h.Address, complaint)
 	case has("no matching host key type"):

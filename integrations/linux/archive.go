@@ -64,8 +64,8 @@ func (m *machine) archive(ctx context.Context, a spec.Archive, before func() err
 	if !sumForm.MatchString(sum) {
 		return fault.New(fault.Invalid, "the archive's checksum: expected 64 hex digits, found %q", a.SHA256)
 	}
-	if !mountForm.MatchString(a.Into) || path.Clean(a.Into) != a.Into || path.Dir(a.Into) == "/" && len(a.Into) < 2 {
-		return fault.New(fault.Invalid, "%q is no folder to unpack into: expected an absolute path", a.Into)
+	if err := checkInto(a.Into); err != nil {
+		return err
 	}
 	state, err := m.output(ctx, "looking at "+a.Into, archiveState, a.Into)
 	switch {
@@ -129,4 +129,11 @@ func curlFault(code int, host, text string) error {
 		kind = fault.Conflict
 	}
 	return fault.New(kind, "fetching the archive from %s: %s", host, text)
+}
+
+func checkInto(folder string) error {
+	if !mountForm.MatchString(folder) || path.Clean(folder) != folder || path.Dir(folder) == "/" && len(folder) < 2 {
+		return fault.New(fault.Invalid, "%q is no folder to unpack into: expected an absolute path", folder)
+	}
+	return nil
 }

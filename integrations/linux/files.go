@@ -62,8 +62,8 @@ func (m *machine) files(ctx context.Context, files []spec.File, secrets guest.Se
 
 func want(f spec.File, secrets guest.Secrets) (wanted, error) {
 	w := wanted{path: f.Path, data: []byte(f.Content), mode: 0o644, user: spec.DefaultOwner}
-	if !pathForm.MatchString(f.Path) || path.Clean(f.Path) != f.Path || f.Path == "/" {
-		return w, fault.New(fault.Invalid, "%q is no path of a file: expected an absolute one without \".\" and \"..\"", f.Path)
+	if err := checkPath(f.Path); err != nil {
+		return w, err
 	}
 	if f.Secret != "" {
 		value, ok := secrets[f.Path]
@@ -146,4 +146,11 @@ func (m *machine) write(ctx context.Context, w wanted) error {
 		Path: w.path, Data: w.data, Mode: w.mode, Owner: w.owner(),
 		Sudo: true, Lock: lockFile, LockWait: m.access.cfg.LockWait,
 	})
+}
+
+func checkPath(file string) error {
+	if !pathForm.MatchString(file) || path.Clean(file) != file || file == "/" {
+		return fault.New(fault.Invalid, "%q is no path of a file: expected an absolute one without \".\" and \"..\"", file)
+	}
+	return nil
 }

@@ -19,8 +19,7 @@ esac
 exit 65
 `
 
-// growScript tells the kernel to look at the disk again, and makes the file system as large as it. $1 device, $2 type, $3
-// mount point.
+// growScript makes the file system as large as its disk. $1 device, $2 type, $3 mount point.
 const growScript = `set -eu
 case "$2" in
   ext4) resize2fs "$1" ;;

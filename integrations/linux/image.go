@@ -69,9 +69,7 @@ rm -rf "$old"
 `
 
 // downgradeScript is installScript for a version that may be older than the one installed.
-const downgradeScript = `apt-get -q -y -o DPkg::Lock::Timeout=120 -o APT::Update::Error-Mode=any update || exit
-exec apt-get -q -y -o DPkg::Lock::Timeout=120 -o Dpkg::Options::=--force-confdef ` +
-	`-o Dpkg::Options::=--force-confold --no-remove --allow-downgrades install "$@"
+const downgradeScript = aptInstall + ` --allow-downgrades install "$@"
 `
 
 // images is where a guest keeps what a run is about to change.
@@ -112,12 +110,14 @@ func imaged(op operation.Op, r guest.ImageRequest) ([]spec.File, error) {
 		files = append(files, more...)
 	}
 	for _, f := range files {
-		if !pathForm.MatchString(f.Path) || path.Clean(f.Path) != f.Path || f.Path == "/" {
-			return nil, fault.New(fault.Invalid, "%q is no path of a file: expected an absolute one without \".\" and \"..\"", f.Path)
+		if err := checkPath(f.Path); err != nil {
+			return nil, err
 		}
 	}
-	if app := r.Application; app != nil && app.Archive != nil && (!mountForm.MatchString(app.Archive.Into) || path.Clean(app.Archive.Into) != app.Archive.Into) {
-		return nil, fault.New(fault.Invalid, "%q is no folder to unpack into: expected an absolute path", app.Archive.Into)
+	if app := r.Application; app != nil && app.Archive != nil {
+		if err := checkInto(app.Archive.Into); err != nil {
+			return nil, err
+		}
 	}
 	return files, nil
 }

@@ -16,7 +16,7 @@ import (
 
 // Where a guest keeps what is ours.
 const (
-	lockFile = "/run/lock/fermata.lock"
+	lockFile = sshx.GuestLock
 	stateDir = "/var/lib/fermata"
 )
 

@@ -16,9 +16,10 @@ const (
 done
 `
 	// One script, and so one lock: nothing comes between the lists that are read and what is installed from them.
-	installScript = `apt-get -q -y -o DPkg::Lock::Timeout=120 -o APT::Update::Error-Mode=any update || exit
+	aptInstall = `apt-get -q -y -o DPkg::Lock::Timeout=120 -o APT::Update::Error-Mode=any update || exit
 exec apt-get -q -y -o DPkg::Lock::Timeout=120 -o Dpkg::Options::=--force-confdef ` +
-		`-o Dpkg::Options::=--force-confold --no-remove install "$@"
+		`-o Dpkg::Options::=--force-confold --no-remove`
+	installScript = aptInstall + ` install "$@"
 `
 )
 

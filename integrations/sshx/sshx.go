@@ -13,6 +13,9 @@ import (
 	"time"
 )
 
+// GuestLock is the lock (flock(1)) on a guest that all which changes it runs under, whichever integration does it.
+const GuestLock = "/run/lock/fermata.lock"
+
 // Target is a host to log in to. What is empty is taken from the pool's Config.
 type Target struct {
 	Address string // host:port; port 22 if absent.
