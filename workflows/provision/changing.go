@@ -11,7 +11,6 @@ import (
 	"fermata/activities/compute"
 	"fermata/activities/guest"
 	"fermata/activities/operation"
-	"fermata/activities/probe"
 	"fermata/spec"
 	"fermata/wire"
 	"fermata/workflows/run"
@@ -276,14 +275,18 @@ func serviceText(s guest.ServiceState) string {
 	return strings.Join(words, ", ")
 }
 
-// asked asks the application for its health, for as long as it may take to come up.
+// healthy asks the application for its health, for as long as it may take to come up.
 func healthy(ctx workflow.Context, server *provision) (run.Result, error) {
 	a := server.server.Spec.Application
 	if a == nil {
 		return run.Result{}, nil
 	}
+	return ask(verifying(ctx), a.Health.System, server.healthRequest())
+}
+
+// verifying bounds how long is asked until it counts that nothing answers.
+func verifying(ctx workflow.Context) workflow.Context {
 	route := operation.RouteOf(ctx)
 	route.RetryFor = min(route.RetryFor, verifyFor)
-	url := "http://" + joined(server.address(), a.Health.Port) + a.Health.Path
-	return ask(operation.WithRoute(ctx, route), a.Health.System, probe.Request{URL: url, Status: a.Health.Status, Contains: a.Health.Contains})
+	return operation.WithRoute(ctx, route)
 }

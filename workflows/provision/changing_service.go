@@ -223,9 +223,7 @@ func (p *change) verified(ctx workflow.Context, d difference, op operation.Op) (
 	if err != nil || !d.drains() {
 		return result, err
 	}
-	route := operation.RouteOf(ctx)
-	route.RetryFor = min(route.RetryFor, verifyFor)
-	ctx = operation.WithRoute(ctx, route)
+	ctx = verifying(ctx)
 	if err := p.setMember(ctx, op, loadbalancer.Ready); err != nil {
 		return result, err
 	}

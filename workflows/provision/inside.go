@@ -187,14 +187,20 @@ func applicationDetail(a spec.Application) []string {
 
 func (p *provision) health() planned {
 	h := p.server.Spec.Application.Health
-	url := "http://" + joined(p.address(), h.Port) + h.Path
+	request := p.healthRequest()
 	return planned{
 		Step: run.Step{
 			ID: stepHealth, Title: "ask the application for its health", After: []string{stepApplication}, Reversal: run.Nothing,
 			Do: func(ctx workflow.Context, _ operation.Op) (run.Result, error) {
-				return ask(ctx, h.System, probe.Request{URL: url, Status: h.Status, Contains: h.Contains})
+				return ask(ctx, h.System, request)
 			},
 		},
-		action: wire.Observe, object: url, detail: []string{fmt.Sprintf("answers %d", h.Status)},
+		action: wire.Observe, object: request.URL, detail: []string{fmt.Sprintf("answers %d", h.Status)},
 	}
+}
+
+// healthRequest asks the application on the server itself.
+func (p *provision) healthRequest() probe.Request {
+	h := p.server.Spec.Application.Health
+	return probe.Request{URL: "http://" + joined(p.address(), h.Port) + h.Path, Status: h.Status, Contains: h.Contains}
 }

@@ -217,14 +217,10 @@ func (p *provision) start(f *run.Frame, after []string) planned {
 func (p *provision) paths() []planned {
 	var steps []planned
 	for _, device := range p.firewalls() {
-		var rules []firewall.Rule
+		rules := p.rulesFor(device)
 		var detail []string
-		for _, r := range p.server.Spec.Firewall {
-			if r.System != device {
-				continue
-			}
-			rules = append(rules, firewall.Rule{Name: r.Name, Sources: r.From, Destination: p.address(), Protocol: r.Protocol, Port: r.Port})
-			detail = append(detail, fmt.Sprintf("%s: %s to %s port %d/%s", r.Name, strings.Join(r.From, ", "), p.address(), r.Port, r.Protocol))
+		for _, r := range rules {
+			detail = append(detail, fmt.Sprintf("%s: %s to %s port %d/%s", r.Name, strings.Join(r.Sources, ", "), r.Destination, r.Port, r.Protocol))
 		}
 		steps = append(steps, planned{
 			Step: run.Step{
@@ -254,7 +250,7 @@ func firewallStep(device string) string {
 // service puts the server into the pool and asks for a page as a user would.
 func (p *provision) service() []planned {
 	lb := p.server.Spec.LoadBalancer
-	member := loadbalancer.Member{Backend: lb.Backend, Name: p.server.Metadata.Name, Address: p.address(), Port: lb.Port, Weight: lb.Weight}
+	member := p.pooled()
 	object := lb.Backend + "/" + member.Name
 	after := p.named()
 	for _, device := range p.firewalls() {
@@ -306,8 +302,7 @@ func (p *provision) host(f *run.Frame) (guest.Host, error) {
 	if err != nil {
 		return guest.Host{}, missing(err)
 	}
-	a := p.server.Spec.Access
-	return guest.Host{Name: p.server.Metadata.Name, Address: p.address(), Port: a.Port, User: a.User, Keys: machine.HostKeys}, nil
+	return p.hostOf(machine), nil
 }
 
 // missing holds a step whose predecessor was skipped: only a person knows what to do.
