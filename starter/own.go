@@ -1,8 +1,6 @@
 package starter
 
 import (
-	"context"
-
 	"github.com/urfave/cli/v2"
 
 	"fermata/client"
@@ -38,7 +36,7 @@ func startCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			return starting(c, func(context.Context, *session) (client.Request, error) { return request, nil })
+			return starting(c, always(request))
 		},
 	}
 }

@@ -148,46 +148,50 @@ func (s *session) untilFree(ctx context.Context, workflowID string) error {
 	}
 }
 
-// readMetadata reads what the policy looks at in the spec of a server or of a fleet.
-func readMetadata(file string) (spec.Metadata, error) {
+// readSpec reads a file as the spec of a server or of a fleet: one of the two is nil.
+func readSpec(file string) (*spec.Server, *spec.Fleet, error) {
 	data, err := readDocument(file)
 	if err != nil {
-		return spec.Metadata{}, err
+		return nil, nil, err
 	}
 	if document.Read(file, data).Kind() == spec.KindFleet {
 		fleet, err := spec.ParseFleet(file, data)
-		if err != nil {
-			return spec.Metadata{}, err
-		}
-		return fleet.Metadata, nil
+		return nil, fleet, err
 	}
 	server, err := spec.Parse(file, data)
-	if err != nil {
+	return server, nil, err
+}
+
+// readMetadata reads what the policy looks at in the spec of a server or of a fleet.
+func readMetadata(file string) (spec.Metadata, error) {
+	server, fleet, err := readSpec(file)
+	switch {
+	case err != nil:
 		return spec.Metadata{}, err
+	case fleet != nil:
+		return fleet.Metadata, nil
 	}
 	return server.Metadata, nil
 }
 
 // readRequest reads the only argument as a spec, and says what it asks for.
 func readRequest(c *cli.Context) (asking, error) {
-	file := c.Args().First()
-	data, err := readDocument(file)
-	if err != nil {
+	server, fleet, err := readSpec(c.Args().First())
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if document.Read(file, data).Kind() == spec.KindFleet {
-		if c.Bool("emergency") {
-			return nil, usage("--emergency: a fleet cannot act first; start the servers that cannot wait one by one")
-		}
-		fleet, err := spec.ParseFleet(file, data)
-		if err != nil {
-			return nil, err
-		}
+	case fleet != nil && c.Bool("emergency"):
+		return nil, usage("--emergency: a fleet cannot act first; start the servers that cannot wait one by one")
+	case fleet != nil:
 		request, err := client.Fleet(fleet)
-		return func(context.Context, *session) (client.Request, error) { return request, nil }, err
+		return always(request), err
 	}
-	server, err := spec.Parse(file, data)
-	return func(ctx context.Context, s *session) (client.Request, error) { return s.client.Ask(ctx, server) }, err
+	return func(ctx context.Context, s *session) (client.Request, error) { return s.client.Ask(ctx, server) }, nil
+}
+
+// always asks for the same, whatever things are like at that moment.
+func always(request client.Request) asking {
+	return func(context.Context, *session) (client.Request, error) { return request, nil }
 }
 
 func readDocument(file string) ([]byte, error) {
