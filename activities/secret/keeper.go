@@ -1,6 +1,10 @@
 package secret
 
-import "context"
+import (
+	"context"
+
+	"fermata/activities/fault"
+)
 
 // Keeper is a provider that Fermata may write to.
 type Keeper interface {
@@ -12,4 +16,54 @@ type Keeper interface {
 	// Discard removes the version that key wrote. None is no error. Conflict where the provider cannot remove it alone because a
 	// newer one is there.
 	Discard(ctx context.Context, name, key string) error
+}
+
+// Store is a Pinner that can also keep new versions.
+type Store interface {
+	Pinner
+	// Keep writes value as the newest version of the secret behind ref, as the provider's Keeper does. Faults: Invalid for a
+	// reference that names a version, or whose provider cannot be written to; else those of the Keeper.
+	Keep(ctx context.Context, ref Ref, key, after string, value Value) (kept Value, version string, err error)
+	// Discard removes the version that key wrote. None is no error.
+	Discard(ctx context.Context, ref Ref, key string) error
+}
+
+// Keep writes value as the newest version of the secret behind ref.
+func (p Providers) Keep(ctx context.Context, ref Ref, key, after string, value Value) (kept Value, version string, err error) {
+	keeper, name, err := p.keeper(ref)
+	if err != nil {
+		return Value{}, "", err
+	}
+	kept, version, err = keeper.Keep(ctx, name, key, after, value)
+	if err != nil {
+		return Value{}, "", fault.Wrap(fault.KindOf(err), err, "keeping "+string(ref))
+	}
+	return kept, version, nil
+}
+
+// Discard removes the version that key wrote.
+func (p Providers) Discard(ctx context.Context, ref Ref, key string) error {
+	keeper, name, err := p.keeper(ref)
+	if err != nil {
+		return err
+	}
+	if err := keeper.Discard(ctx, name, key); err != nil {
+		return fault.Wrap(fault.KindOf(err), err, "discarding "+string(ref))
+	}
+	return nil
+}
+
+func (p Providers) keeper(ref Ref) (Keeper, string, error) {
+	provider, name, version, err := ref.split()
+	if err != nil {
+		return nil, "", fault.New(fault.Invalid, "keeping a secret: %w", err)
+	}
+	if version != "" {
+		return nil, "", fault.New(fault.Invalid, "keeping %s: a new version cannot be named in the reference, leave @%s out", ref, version)
+	}
+	keeper, ok := p[provider].(Keeper)
+	if !ok {
+		return nil, "", fault.New(fault.Invalid, "keeping %s: provider %q is not there or cannot be written to: use a Vault, or an age file with writable: true", ref, provider)
+	}
+	return keeper, name, nil
 }
