@@ -34,19 +34,23 @@ func (c checker) server(s *Server) {
 	c.os(s.Spec.OS)
 	c.configuration(s.Spec.Configuration)
 	c.application(s.Spec.Application)
-	c.files(s)
+	c.files(s.Spec.OS, s.Spec.Application, s.Spec.Storage)
 	c.firewall(s.Spec.Firewall, s.Spec.Network.Address)
 	c.loadBalancer(s.Spec.LoadBalancer)
 	c.dns(s)
-	if s.Spec.Ticket != nil {
-		c.form("spec.ticket.system", s.Spec.Ticket.System, labelForm)
-		c.length("spec.ticket.subject", s.Spec.Ticket.Subject, 200)
-	}
-	if s.Spec.Inventory != nil {
-		c.form("spec.inventory.system", s.Spec.Inventory.System, labelForm)
-		c.form("spec.inventory.class", s.Spec.Inventory.Class, classForm)
-	}
+	c.desk(s.Spec.Ticket, s.Spec.Inventory)
 	c.run(s.Spec.Run)
+}
+
+func (c checker) desk(ticket *Ticket, inventory *Inventory) {
+	if ticket != nil {
+		c.form("spec.ticket.system", ticket.System, labelForm)
+		c.length("spec.ticket.subject", ticket.Subject, 200)
+	}
+	if inventory != nil {
+		c.form("spec.inventory.system", inventory.System, labelForm)
+		c.form("spec.inventory.class", inventory.Class, classForm)
+	}
 }
 
 func (c checker) metadata(m Metadata) {

@@ -110,20 +110,20 @@ func (c checker) user(at string, user User, seen map[string]string) {
 }
 
 // files checks the files of the operating system and of the application together: no two may write one path.
-func (c checker) files(s *Server) {
+func (c checker) files(os OS, app *Application, storage []Volume) {
 	seen := map[string]string{}
-	for i, file := range s.Spec.OS.Files {
+	for i, file := range os.Files {
 		at := fmt.Sprintf("spec.os.files[%d]", i)
 		c.file(at, file, seen)
-		c.besideVolumes(at+".path", file.Path, s.Spec.Storage, false)
+		c.besideVolumes(at+".path", file.Path, storage, false)
 	}
-	if s.Spec.Application == nil {
+	if app == nil {
 		return
 	}
-	for i, file := range s.Spec.Application.Config {
+	for i, file := range app.Config {
 		at := fmt.Sprintf("spec.application.config[%d]", i)
 		c.file(at, file, seen)
-		c.besideVolumes(at+".path", file.Path, s.Spec.Storage, true)
+		c.besideVolumes(at+".path", file.Path, storage, true)
 		if c.Sound(at + ".content") {
 			if err := checkTemplate(file.Content); err != nil {
 				c.Add(at+".content", "expected a template: %v", err)

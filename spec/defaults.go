@@ -66,10 +66,14 @@ func (s *Server) ApplyDefaults() {
 	if spec.DNS != nil {
 		spec.DNS.ApplyDefaults(spec.Network)
 	}
-	fill(&spec.Run.OnFailure, OnFailureHold)
-	fill(&spec.Run.ApprovalDeadline, DefaultApprovalDeadline)
-	fill(&spec.Run.RetryFor, DefaultRetryFor)
-	fill(&spec.Run.Grace, DefaultGrace)
+	spec.Run.applyDefaults()
+}
+
+func (r *RunPolicy) applyDefaults() {
+	fill(&r.OnFailure, OnFailureHold)
+	fill(&r.ApprovalDeadline, DefaultApprovalDeadline)
+	fill(&r.RetryFor, DefaultRetryFor)
+	fill(&r.Grace, DefaultGrace)
 }
 
 func (o *OS) applyDefaults() {

@@ -34,6 +34,16 @@ var (
 	ownerForm = newForm(`^[a-z_][a-z0-9_-]{0,31}(:[a-z_][a-z0-9_-]{0,31})?$`, `"user" or "user:group"`)
 	modeForm  = newForm(`^[0-7]{3,4}$`, `an octal mode such as "0755"`)
 
+	// Names and ids of a cloud's images, sizes, networks, zones, keys and types of volumes.
+	cloudForm = newForm(`^[A-Za-z0-9][A-Za-z0-9 ._:/()-]{0,254}$`, "a name or an id in the cloud, of letters, digits, blanks and . _ : / ( ) -")
+	// A command of sudoers(5): what has a meaning of its own there stands in none.
+	sudoForm  = newForm(`^/[A-Za-z0-9._/+-]+( [A-Za-z0-9._/+@%-]+)*$`, "a command such as /usr/bin/systemctl restart app: an absolute path, and arguments of letters, digits and . _ / + @ % -")
+	mailForm  = newForm(`^[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$`, "an address such as anna@example.org")
+	groupForm = newForm(`^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$`, "the name of a group, of up to 64 letters, digits, blanks, dots, dashes and underscores")
+	// PostgreSQL cuts names at 63 bytes; MySQL's user names are up to 32 characters, two of which tell the logins apart.
+	databaseForm = newForm(`^[a-z_][a-z0-9_]{0,62}$`, "up to 63 lower-case letters, digits and underscores, no digit first")
+	roleForm     = newForm(`^[a-z_][a-z0-9_]{0,29}$`, "up to 30 lower-case letters, digits and underscores, no digit first")
+
 	// A mount point stands in fstab, where blanks and hashes have a meaning.
 	mountForm    = newForm(`^(/[A-Za-z0-9_][A-Za-z0-9._-]*)+$`, "an absolute path of letters, digits, dots, dashes and underscores such as /srv/data")
 	timezoneForm = newForm(`^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$`, "a time zone such as Europe/Berlin")

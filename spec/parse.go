@@ -22,7 +22,7 @@ const (
 )
 
 // Kinds are the kinds of documents.
-func Kinds() []string { return []string{KindServer, KindPolicy, KindFleet} }
+func Kinds() []string { return []string{KindServer, KindInstance, KindPolicy, KindFleet} }
 
 // Problem is one thing that is wrong with a document, and where.
 type Problem = document.Problem
@@ -50,8 +50,27 @@ func Parse(name string, data []byte) (*Server, error) {
 	return server, nil
 }
 
-// Check reads a document of any kind and says what it describes: "server/web-01", "policy/plant",
-// "fleet/web". An error is a Problems.
+// ParseInstance reads one Instance from data and fills in the defaults that its ApplyDefaults lists. An error is a Problems.
+func ParseInstance(name string, data []byte) (*Instance, error) {
+	d := document.Read(name, data)
+	if err := d.Err(); err != nil {
+		return nil, err
+	}
+	if !d.Header(APIVersion, KindInstance) {
+		return nil, d.Err()
+	}
+	instance := &Instance{}
+	d.Decode("", instance)
+	checker{d}.instance(instance)
+	if err := d.Err(); err != nil {
+		return nil, err
+	}
+	instance.ApplyDefaults()
+	return instance, nil
+}
+
+// Check reads a document of any kind and says what it describes: "server/web-01", "instance/app-01",
+// "policy/plant", "fleet/web". An error is a Problems.
 func Check(name string, data []byte) (what string, err error) {
 	d := document.Read(name, data)
 	if d.Header(APIVersion, Kinds()...); d.Err() != nil {
@@ -63,6 +82,13 @@ func Check(name string, data []byte) (what string, err error) {
 			return "", err
 		}
 		return fleet.Owner(), nil
+	}
+	if d.Kind() == KindInstance {
+		instance, err := ParseInstance(name, data)
+		if err != nil {
+			return "", err
+		}
+		return instance.Owner(), nil
 	}
 	if d.Kind() == KindPolicy {
 		policy, err := ParsePolicy(name, data)

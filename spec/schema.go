@@ -22,7 +22,7 @@ func SchemaID(kind string) string { return "urn:fermata:schema:v1:" + strings.To
 
 // sources are where the fields' descriptions are: the comments that developers read are those that editors show.
 //
-//go:embed server.go configuration.go policy.go fleet.go
+//go:embed server.go configuration.go policy.go fleet.go instance.go
 var sources embed.FS
 
 // schema is the part of JSON Schema 2020-12 that Schema uses, in the order that it is written.
@@ -89,7 +89,7 @@ func Schema(kind string) ([]byte, error) {
 }
 
 func schemaOf(kind string) (*schema, error) {
-	types := map[string]reflect.Type{KindServer: reflect.TypeFor[Server](), KindPolicy: reflect.TypeFor[Policy](), KindFleet: reflect.TypeFor[Fleet]()}
+	types := map[string]reflect.Type{KindServer: reflect.TypeFor[Server](), KindPolicy: reflect.TypeFor[Policy](), KindFleet: reflect.TypeFor[Fleet](), KindInstance: reflect.TypeFor[Instance]()}
 	described, known := types[kind]
 	if !known {
 		return nil, errors.New(document.OneOf(kind, Kinds()...))
@@ -116,7 +116,7 @@ type commentary map[string]string
 
 func descriptions() (commentary, error) {
 	comments := commentary{}
-	for _, name := range []string{"server.go", "configuration.go", "policy.go", "fleet.go"} {
+	for _, name := range []string{"server.go", "configuration.go", "policy.go", "fleet.go", "instance.go"} {
 		source, err := sources.ReadFile(name)
 		if err != nil {
 			return nil, err
@@ -215,6 +215,8 @@ func (c commentary) value(t reflect.Type) *schema {
 		return &schema{AnyOf: []*schema{{Type: "integer"}, {Type: "string", Pattern: sharePattern}}}
 	case t == reflect.TypeFor[Template]():
 		return c.template()
+	case t == reflect.TypeFor[Time]():
+		return &schema{Type: "string", Pattern: timePattern}
 	case t == reflect.TypeFor[Duration]():
 		return &schema{Type: "string", Pattern: durationPattern}
 	case t == reflect.TypeFor[yaml.Node](): // Somebody else reads it.

@@ -17,9 +17,10 @@ import (
 )
 
 var compiled = map[string]func() (*jsonschema.Schema, error){
-	spec.KindServer: sync.OnceValues(func() (*jsonschema.Schema, error) { return compile(spec.KindServer) }),
-	spec.KindPolicy: sync.OnceValues(func() (*jsonschema.Schema, error) { return compile(spec.KindPolicy) }),
-	spec.KindFleet:  sync.OnceValues(func() (*jsonschema.Schema, error) { return compile(spec.KindFleet) }),
+	spec.KindServer:   sync.OnceValues(func() (*jsonschema.Schema, error) { return compile(spec.KindServer) }),
+	spec.KindPolicy:   sync.OnceValues(func() (*jsonschema.Schema, error) { return compile(spec.KindPolicy) }),
+	spec.KindFleet:    sync.OnceValues(func() (*jsonschema.Schema, error) { return compile(spec.KindFleet) }),
+	spec.KindInstance: sync.OnceValues(func() (*jsonschema.Schema, error) { return compile(spec.KindInstance) }),
 }
 
 func compile(kind string) (*jsonschema.Schema, error) {
@@ -86,12 +87,12 @@ func TestSchemaRefusesBadPolicies(t *testing.T) {
 func TestSchemaOfNoKind(t *testing.T) {
 	t.Parallel()
 	_, err := spec.Schema("policy")
-	require.EqualError(t, err, `expected Server, Policy or Fleet, found "policy"; did you mean "Policy"?`)
+	require.EqualError(t, err, `expected Server, Instance, Policy or Fleet, found "policy"; did you mean "Policy"?`)
 }
 
 func TestSchemaDescribesEveryField(t *testing.T) {
 	t.Parallel()
-	for kind, typ := range map[string]reflect.Type{spec.KindServer: reflect.TypeFor[spec.Server](), spec.KindPolicy: reflect.TypeFor[spec.Policy](), spec.KindFleet: reflect.TypeFor[spec.Fleet]()} {
+	for kind, typ := range map[string]reflect.Type{spec.KindServer: reflect.TypeFor[spec.Server](), spec.KindPolicy: reflect.TypeFor[spec.Policy](), spec.KindFleet: reflect.TypeFor[spec.Fleet](), spec.KindInstance: reflect.TypeFor[spec.Instance]()} {
 		text, err := spec.Schema(kind)
 		require.NoError(t, err)
 		var root map[string]any
