@@ -12,6 +12,7 @@ import (
 	"fermata/decision"
 	"fermata/wire"
 	"fermata/workflows/run"
+	"fermata/workflows/runbook"
 )
 
 // ChangeServer brings a server that is under management to what its spec asks for now. It does what is missing, and refuses
@@ -52,20 +53,17 @@ func (p *change) subject() string { return "Change " + p.asked.server.Metadata.N
 
 // Conclude closes the ticket of a run that did not do what was asked.
 func (p *change) Conclude(ctx workflow.Context, f *run.Frame, o wire.Outcome, reason string) error {
-	if p.asked.server.Spec.Ticket == nil {
-		return nil
-	}
-	return rejectTicket(ctx, f, p.asked.server.Spec.Ticket, p.subject(), p.Owner(), o, reason)
+	return p.desk(f).Reject(ctx, o, reason)
 }
 
 // Plan compares what is asked for with what is.
 func (p *change) Plan(ctx workflow.Context) (wire.Preview, error) {
 	last, err := lastRecord(ctx, p.Owner(), true)
 	if err != nil {
-		return wire.Preview{Observations: failed("records", err)}, nil //nolint:nilerr // People read it in the plan.
+		return wire.Preview{Observations: runbook.Failed("records", err)}, nil //nolint:nilerr // People read it in the plan.
 	}
 	if last == nil {
-		return wire.Preview{Observations: []wire.Observation{problem("records",
+		return wire.Preview{Observations: []wire.Observation{runbook.Problem("records",
 			"no record says that %s is under management: only what was provisioned can be changed", p.Owner())}}, nil
 	}
 	p.was = &provision{run: last.run, server: last.server, pins: last.secrets, planned: true}
@@ -73,7 +71,7 @@ func (p *change) Plan(ctx workflow.Context) (wire.Preview, error) {
 	if refusals := refused(last.server, p.asked.server); len(refusals) > 0 {
 		return wire.Preview{Observations: refusals}, nil
 	}
-	missing, err := polled(ctx, p.asked.server.Metadata.Site, p.asked.capabilities()...)
+	missing, err := runbook.Polled(ctx, p.asked.server.Metadata.Site, p.asked.capabilities()...)
 	if err != nil || len(missing) > 0 {
 		return wire.Preview{Observations: missing}, err
 	}
@@ -88,7 +86,7 @@ func (p *change) Plan(ctx workflow.Context) (wire.Preview, error) {
 	if err != nil {
 		return wire.Preview{}, fmt.Errorf("keeping the difference: %w", err)
 	}
-	changes := shown(p.all(nil, d))
+	changes := runbook.Shown(p.all(nil, d))
 	return wire.Preview{
 		Plan:         wire.Plan{Changes: changes, Resolved: content, Secrets: now.pins},
 		Observations: seen, Nothing: len(changes) == 0 && len(problems) == 0,
@@ -105,13 +103,13 @@ func (p *change) Steps(f *run.Frame) ([]run.Step, error) {
 	if d.Network != nil {
 		p.asked.settle(*d.Network)
 	}
-	return bare(p.all(f, d)), nil
+	return runbook.Bare(p.all(f, d)), nil
 }
 
 // checkRecords looks whether the record of this run can be written.
 func checkRecords(ctx workflow.Context) []wire.Observation {
 	if err := record.CheckStore(ctx); err != nil {
-		return failed("records", err)
+		return runbook.Failed("records", err)
 	}
-	return []wire.Observation{fine("records", "can be written")}
+	return []wire.Observation{runbook.Fine("records", "can be written")}
 }

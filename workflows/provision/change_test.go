@@ -15,6 +15,7 @@ import (
 	"fermata/decision"
 	"fermata/spec"
 	"fermata/wire"
+	"fermata/workflows/runbook"
 )
 
 func asBefore(*spec.Server) {}
@@ -154,12 +155,12 @@ func TestAnUpdateThatDoesNotAnswer(t *testing.T) {
 	b.RegisterDelayedCallback(func() {
 		require.Equal(t, was, s.packages[name.Name])
 		require.Equal(t, loadbalancer.Ready, s.member.Runtime)
-		gate, held := b.progress(t).Gate(decision.Retry, stepApplication)
+		gate, held := b.progress(t).Gate(decision.Retry, runbook.StepApplication)
 		require.True(t, held)
 		require.Contains(t, gate.Why, "version 9.9 answers 500; the former version is back and answers, in the pool")
 		s.broken = ""
 	}, 20*time.Minute)
-	b.say(t, 30*time.Minute, alice, decision.Retry, stepApplication)
+	b.say(t, 30*time.Minute, alice, decision.Retry, runbook.StepApplication)
 	out := b.alter(t)
 	require.Equal(t, wire.Done, out.Outcome, out.Reason)
 	require.Equal(t, "9.9", s.packages[name.Name])
@@ -173,7 +174,7 @@ func TestAnUpdateThatPutsNothingBackSaysSo(t *testing.T) {
 	b.estate.failing["guest.RestoreImage"] = fault.Conflict
 	b.say(t, time.Minute, bob, decision.Approve, "")
 	b.RegisterDelayedCallback(func() {
-		gate, _ := b.progress(t).Gate(decision.Retry, stepApplication)
+		gate, _ := b.progress(t).Gate(decision.Retry, runbook.StepApplication)
 		require.Contains(t, gate.Why, "the former version could not be brought back")
 		require.Equal(t, loadbalancer.Drain, s.member.Runtime, "nobody is sent to what does not answer")
 		delete(b.estate.failing, "guest.RestoreImage")

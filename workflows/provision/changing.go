@@ -14,6 +14,7 @@ import (
 	"fermata/spec"
 	"fermata/wire"
 	"fermata/workflows/run"
+	"fermata/workflows/runbook"
 )
 
 // Ids of the steps of a change that a provision has not. They stand in keys of objects in the field: never rename one.
@@ -32,8 +33,8 @@ const (
 const verifyFor = 5 * time.Minute
 
 // all lists the steps of a change, one after the other: it works on a server that is in service.
-func (p *change) all(f *run.Frame, d difference) []planned {
-	var steps []planned
+func (p *change) all(f *run.Frame, d difference) []runbook.Planned {
+	var steps []runbook.Planned
 	if !d.empty() {
 		steps = slices.Concat(
 			p.reach(d), p.settings(f, d), p.fileStep(f, d), p.serviceStep(f, d), p.growing(f, d), p.adding(f, d),
@@ -46,11 +47,11 @@ func (p *change) all(f *run.Frame, d difference) []planned {
 	if len(steps) == 0 {
 		return nil // Nothing to change.
 	}
-	return chained(slices.Concat(openTicket(f, p.asked.server.Spec.Ticket, p.subject()), steps, closeTicket(f, p.asked.server)))
+	return chained(slices.Concat(p.desk(f).Open(stepAddress), steps, p.desk(f).Close(everyStepBefore(p.asked.server))))
 }
 
 // chained has each step wait for the one before it.
-func chained(steps []planned) []planned {
+func chained(steps []runbook.Planned) []runbook.Planned {
 	for i := range steps {
 		steps[i].After = nil
 		if i > 0 {
@@ -61,24 +62,24 @@ func chained(steps []planned) []planned {
 }
 
 // paper is what the record says anew; people approve that too, as later runs go by it.
-func (p *change) paper(d difference) planned {
-	return planned{
+func (p *change) paper(d difference) runbook.Planned {
+	return runbook.Planned{
 		Step: run.Step{
 			ID: stepPaper, Title: "record the new spec", Reversal: run.Nothing,
 			Do: func(workflow.Context, operation.Op) (run.Result, error) {
 				return run.Result{Lines: []string{"this run's record holds it"}}, nil
 			},
 		},
-		action: wire.Change, object: "spec of " + string(p.Owner()), detail: d.Paper,
+		Action: wire.Change, Object: "spec of " + string(p.Owner()), Detail: d.Paper,
 	}
 }
 
 // reach reads the guest's host keys from the platform, which every step inside needs.
-func (p *change) reach(d difference) []planned {
+func (p *change) reach(d difference) []runbook.Planned {
 	s := p.asked.server.Spec
-	return []planned{{
+	return []runbook.Planned{{
 		Step: run.Step{
-			ID: stepReach, Title: "log in to the guest", Reversal: run.Nothing,
+			ID: runbook.StepReach, Title: "log in to the guest", Reversal: run.Nothing,
 			Do: func(ctx workflow.Context, _ operation.Op) (run.Result, error) {
 				machine, err := p.machine(ctx, d)
 				if err != nil {
@@ -88,7 +89,7 @@ func (p *change) reach(d difference) []planned {
 				return run.Result{Output: machine, Lines: []string{"host key verified"}}, err
 			},
 		},
-		action: wire.Observe, object: s.Access.User + "@" + p.asked.address(),
+		Action: wire.Observe, Object: s.Access.User + "@" + p.asked.address(),
 	}}
 }
 
@@ -103,13 +104,13 @@ func (p *change) machine(ctx workflow.Context, d difference) (compute.Machine, e
 			return m, nil
 		}
 	}
-	return compute.Machine{}, gone("machine " + d.Machine.Name + " (" + d.Machine.ID + ")")
+	return compute.Machine{}, runbook.Gone("machine " + d.Machine.Name + " (" + d.Machine.ID + ")")
 }
 
 func (p *change) host(f *run.Frame) (guest.Host, error) {
-	machine, err := run.Output[compute.Machine](f, stepReach)
+	machine, err := run.Output[compute.Machine](f, runbook.StepReach)
 	if err != nil {
-		return guest.Host{}, missing(err)
+		return guest.Host{}, runbook.Missing(err)
 	}
 	return p.asked.hostOf(machine), nil
 }
@@ -130,7 +131,7 @@ func (p *change) changeSystem(f *run.Frame, settings spec.OS) func(workflow.Cont
 }
 
 // settings installs packages and makes users, which nothing takes back, and sets the time zone.
-func (p *change) settings(f *run.Frame, d difference) []planned {
+func (p *change) settings(f *run.Frame, d difference) []runbook.Planned {
 	if len(d.Packages)+len(d.Users) == 0 && d.Timezone == nil {
 		return nil
 	}
@@ -151,12 +152,12 @@ func (p *change) settings(f *run.Frame, d difference) []planned {
 		settings.Timezone = d.Timezone.Is
 		detail = append(detail, d.Timezone.text())
 	}
-	return []planned{{
+	return []runbook.Planned{{
 		Step: run.Step{
 			ID: stepPackages, Title: "configure the operating system", Reversal: run.Irreversible, Do: p.changeSystem(f, settings),
 			Undo: func(ctx workflow.Context, _ operation.Op) error { return p.settingsLeft(ctx, f, d) },
 		},
-		action: wire.Change, object: "guest " + p.asked.server.Metadata.Name, detail: detail,
+		Action: wire.Change, Object: "guest " + p.asked.server.Metadata.Name, Detail: detail,
 	}}
 }
 
@@ -199,7 +200,7 @@ func texts(pairs []pair) (lines []string) {
 }
 
 // fileStep writes files; an image of those before is kept in the guest.
-func (p *change) fileStep(f *run.Frame, d difference) []planned {
+func (p *change) fileStep(f *run.Frame, d difference) []runbook.Planned {
 	if len(d.Files) == 0 {
 		return nil
 	}
@@ -209,14 +210,14 @@ func (p *change) fileStep(f *run.Frame, d difference) []planned {
 			files = append(files, file)
 		}
 	}
-	return []planned{{
+	return []runbook.Planned{{
 		Step: run.Step{
 			ID: stepFiles, Title: "write files", Reversal: run.Reversible, Do: p.changeSystem(f, spec.OS{Files: files}),
 			Undo: func(ctx workflow.Context, op operation.Op) error {
 				return p.restore(ctx, f, op, guest.ImageRequest{Files: p.asked.pinned(files)})
 			},
 		},
-		action: wire.Change, object: fmt.Sprintf("%d files", len(files)), detail: texts(d.Files),
+		Action: wire.Change, Object: fmt.Sprintf("%d files", len(files)), Detail: texts(d.Files),
 	}}
 }
 
@@ -230,7 +231,7 @@ func (p *change) restore(ctx workflow.Context, f *run.Frame, op operation.Op, im
 	return err
 }
 
-func (p *change) serviceStep(f *run.Frame, d difference) []planned {
+func (p *change) serviceStep(f *run.Frame, d difference) []runbook.Planned {
 	if len(d.Services) == 0 {
 		return nil
 	}
@@ -240,7 +241,7 @@ func (p *change) serviceStep(f *run.Frame, d difference) []planned {
 		wanted, before = append(wanted, serviceOf(s.Name, s.Is)), append(before, serviceOf(s.Name, s.Was))
 		detail = append(detail, s.Name+": "+serviceText(s.Was)+" -> "+serviceText(s.Is))
 	}
-	return []planned{{
+	return []runbook.Planned{{
 		Step: run.Step{
 			ID: stepServices, Title: "set services", Reversal: run.Reversible, Do: p.changeSystem(f, spec.OS{Services: wanted}),
 			Undo: func(ctx workflow.Context, op operation.Op) error {
@@ -251,7 +252,7 @@ func (p *change) serviceStep(f *run.Frame, d difference) []planned {
 				return err
 			},
 		},
-		action: wire.Change, object: fmt.Sprintf("%d services", len(wanted)), detail: detail,
+		Action: wire.Change, Object: fmt.Sprintf("%d services", len(wanted)), Detail: detail,
 	}}
 }
 
@@ -281,7 +282,7 @@ func healthy(ctx workflow.Context, server *provision) (run.Result, error) {
 	if a == nil {
 		return run.Result{}, nil
 	}
-	return ask(verifying(ctx), a.Health.System, server.healthRequest())
+	return runbook.Ask(verifying(ctx), a.Health.System, server.healthRequest())
 }
 
 // verifying bounds how long is asked until it counts that nothing answers.

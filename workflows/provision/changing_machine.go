@@ -14,6 +14,7 @@ import (
 	"fermata/spec"
 	"fermata/wire"
 	"fermata/workflows/run"
+	"fermata/workflows/runbook"
 )
 
 // remains says what nothing takes back; nil for nothing.
@@ -29,7 +30,7 @@ func sizeText(s compute.Size) string {
 }
 
 // resize gives the machine more CPUs and memory: while it runs where it takes that, else between a shutdown and a start.
-func (p *change) resize(f *run.Frame, d difference) []planned {
+func (p *change) resize(f *run.Frame, d difference) []runbook.Planned {
 	if d.Size == nil {
 		return nil
 	}
@@ -37,7 +38,7 @@ func (p *change) resize(f *run.Frame, d difference) []planned {
 	if d.Size.Restarts {
 		how = "restarts the machine: it does not take that while it runs"
 	}
-	steps := []planned{{
+	steps := []runbook.Planned{{
 		Step: run.Step{
 			ID: stepResize, Title: "resize the machine", Reversal: run.Reversible,
 			Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) {
@@ -47,8 +48,8 @@ func (p *change) resize(f *run.Frame, d difference) []planned {
 			// No machine gives CPUs or memory back while it runs.
 			Undo: func(ctx workflow.Context, op operation.Op) error { return p.sizeBack(ctx, f, d, op) },
 		},
-		action: wire.Change, object: "machine " + d.Machine.Name,
-		detail: []string{sizeText(d.Size.Was) + " -> " + sizeText(d.Size.Is), how, "taking it back restarts the machine"},
+		Action: wire.Change, Object: "machine " + d.Machine.Name,
+		Detail: []string{sizeText(d.Size.Was) + " -> " + sizeText(d.Size.Is), how, "taking it back restarts the machine"},
 	}}
 	if d.Size.Restarts && d.App == nil && p.asked.server.Spec.Application != nil {
 		health := p.asked.health()
@@ -96,17 +97,17 @@ func (p *change) sizeBack(ctx workflow.Context, f *run.Frame, d difference, op o
 }
 
 // growing makes disks, and the file systems on them, larger.
-func (p *change) growing(f *run.Frame, d difference) (steps []planned) {
+func (p *change) growing(f *run.Frame, d difference) (steps []runbook.Planned) {
 	for _, g := range d.Grown {
 		v := p.volume(g.Volume)
-		steps = append(steps, planned{
+		steps = append(steps, runbook.Planned{
 			Step: run.Step{
 				ID: stepGrow + g.Volume, Title: "grow volume " + g.Volume, Reversal: run.Irreversible,
 				Do:   func(ctx workflow.Context, op operation.Op) (run.Result, error) { return p.grow(ctx, f, d, op, g, v) },
 				Undo: func(ctx workflow.Context, _ operation.Op) error { return p.grownLeft(ctx, d, g) },
 			},
-			action: wire.Change, object: "disk " + g.Volume,
-			detail: []string{spec.Size(g.Was).String() + " -> " + spec.Size(g.Is).String(), v.Filesystem + " at " + v.Mount + " grows with it"},
+			Action: wire.Change, Object: "disk " + g.Volume,
+			Detail: []string{spec.Size(g.Was).String() + " -> " + spec.Size(g.Is).String(), v.Filesystem + " at " + v.Mount + " grows with it"},
 		})
 	}
 	return steps
@@ -153,10 +154,10 @@ func (p *change) grownLeft(ctx workflow.Context, d difference, g grown) error {
 }
 
 // adding adds disks with a file system on each. What is mounted and written to is not taken away again.
-func (p *change) adding(f *run.Frame, d difference) (steps []planned) {
+func (p *change) adding(f *run.Frame, d difference) (steps []runbook.Planned) {
 	for _, a := range d.Added {
 		v := p.volume(a.Volume)
-		steps = append(steps, planned{
+		steps = append(steps, runbook.Planned{
 			Step: run.Step{
 				ID: stepDisk + v.Name, Title: "add disk " + v.Name, Reversal: run.Irreversible,
 				Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) {
@@ -167,13 +168,13 @@ func (p *change) adding(f *run.Frame, d difference) (steps []planned) {
 				},
 				Undo: func(ctx workflow.Context, op operation.Op) error { return p.addedLeft(ctx, d, op, v.Name) },
 			},
-			action: wire.Create, object: "disk " + v.Name, detail: []string{v.Size.String()},
-		}, planned{
+			Action: wire.Create, Object: "disk " + v.Name, Detail: []string{v.Size.String()},
+		}, runbook.Planned{
 			Step: run.Step{
-				ID: stepVolume + v.Name, Title: "mount volume " + v.Name, Reversal: run.Nothing, // Left behind with its disk.
+				ID: runbook.StepVolume + v.Name, Title: "mount volume " + v.Name, Reversal: run.Nothing, // Left behind with its disk.
 				Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) { return p.mount(ctx, f, op, v) },
 			},
-			action: wire.Create, object: v.Filesystem + " on disk " + v.Name, detail: []string{"mounted at " + v.Mount},
+			Action: wire.Create, Object: v.Filesystem + " on disk " + v.Name, Detail: []string{"mounted at " + v.Mount},
 		})
 	}
 	return steps
@@ -186,7 +187,7 @@ func (p *change) mount(ctx workflow.Context, f *run.Frame, op operation.Op, v sp
 	}
 	disk, err := run.Output[compute.Disk](f, stepDisk+v.Name)
 	if err != nil {
-		return run.Result{}, missing(err)
+		return run.Result{}, runbook.Missing(err)
 	}
 	out, err := guest.MountVolume(ctx, guest.MountVolumeInput{System: p.asked.server.Spec.Access.System, Op: op, Host: h, Request: guest.VolumeRequest{
 		Volume: v, DiskUUID: disk.UUID, Bytes: disk.Bytes, DiskKey: disk.Key,

@@ -14,6 +14,7 @@ import (
 	"fermata/activities/probe"
 	"fermata/wire"
 	"fermata/workflows/run"
+	"fermata/workflows/runbook"
 )
 
 // drains reports whether the server stands aside in its pool while the run works on it.
@@ -39,11 +40,11 @@ func (p *change) memberName() string {
 }
 
 // aside drains the member. Its undo is the last that touches the pool: all that came after it is back by then.
-func (p *change) aside(d difference) []planned {
+func (p *change) aside(d difference) []runbook.Planned {
 	if !d.drains() {
 		return nil
 	}
-	return []planned{{
+	return []runbook.Planned{{
 		Step: run.Step{
 			ID: stepAside, Title: "drain", Reversal: run.Reversible,
 			Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) {
@@ -56,12 +57,12 @@ func (p *change) aside(d difference) []planned {
 				return p.setMember(ctx, op, loadbalancer.Ready)
 			},
 		},
-		action: wire.Change, object: "member " + p.memberName(), detail: []string{"no new connections; waits for those in flight"},
+		Action: wire.Change, Object: "member " + p.memberName(), Detail: []string{"no new connections; waits for those in flight"},
 	}}
 }
 
 // exchanges are one step for each firewall: all its rules in one transaction.
-func (p *change) exchanges(d difference) (steps []planned) {
+func (p *change) exchanges(d difference) (steps []runbook.Planned) {
 	for _, r := range d.Rules {
 		var detail []string
 		for _, rule := range r.Out {
@@ -74,15 +75,15 @@ func (p *change) exchanges(d difference) (steps []planned) {
 			_, err := firewall.ExchangeRules(ctx, firewall.ExchangeRulesInput{System: r.Device, Op: op, Out: out, In: in})
 			return err
 		}
-		steps = append(steps, planned{
+		steps = append(steps, runbook.Planned{
 			Step: run.Step{
-				ID: firewallStep(r.Device), Title: "change the " + system("firewall", r.Device), Reversal: run.Reversible,
+				ID: firewallStep(r.Device), Title: "change the " + runbook.System("firewall", r.Device), Reversal: run.Reversible,
 				Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) {
 					return run.Result{Lines: detail}, exchange(ctx, op, r.Out, r.keyed(op))
 				},
 				Undo: func(ctx workflow.Context, op operation.Op) error { return exchange(ctx, op, r.made(op), r.Out) },
 			},
-			action: wire.Change, object: fmt.Sprintf("%d rules out, %d in", len(r.Out), len(r.In)), detail: detail,
+			Action: wire.Change, Object: fmt.Sprintf("%d rules out, %d in", len(r.Out), len(r.In)), Detail: detail,
 		})
 	}
 	return steps
@@ -111,7 +112,7 @@ func (r rulesDiff) made(op operation.Op) (made []firewall.Installed) {
 }
 
 // memberStep changes the member's port and weight, or has the server join the pool.
-func (p *change) memberStep(d difference) []planned {
+func (p *change) memberStep(d difference) []runbook.Planned {
 	m := d.Member
 	switch {
 	case m == nil:
@@ -125,7 +126,7 @@ func (p *change) memberStep(d difference) []planned {
 		_, err := loadbalancer.AlterMember(ctx, loadbalancer.AlterMemberInput{System: p.asked.server.Spec.LoadBalancer.System, Op: op, Was: was, Member: is})
 		return err
 	}
-	return []planned{{
+	return []runbook.Planned{{
 		Step: run.Step{
 			ID: stepMember, Title: "change the pool's member", Reversal: run.Reversible,
 			Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) {
@@ -133,12 +134,12 @@ func (p *change) memberStep(d difference) []planned {
 			},
 			Undo: func(ctx workflow.Context, op operation.Op) error { return alter(ctx, op, m.Is, *m.Was) },
 		},
-		action: wire.Change, object: "member " + p.memberName(), detail: []string{memberText(*m.Was) + " -> " + memberText(m.Is)},
+		Action: wire.Change, Object: "member " + p.memberName(), Detail: []string{memberText(*m.Was) + " -> " + memberText(m.Is)},
 	}}
 }
 
 // backInService lets traffic in and asks as a user would, where anything touched the way to the server.
-func (p *change) backInService(d difference) []planned {
+func (p *change) backInService(d difference) []runbook.Planned {
 	if p.asked.server.Spec.LoadBalancer == nil || d.Member == nil && len(d.Rules) == 0 {
 		return nil
 	}
@@ -150,7 +151,7 @@ func (p *change) backInService(d difference) []planned {
 }
 
 // update brings the application to another version or configuration. One that does not answer afterwards is put back.
-func (p *change) update(f *run.Frame, d difference) []planned {
+func (p *change) update(f *run.Frame, d difference) []runbook.Planned {
 	if d.App == nil {
 		return nil
 	}
@@ -161,9 +162,9 @@ func (p *change) update(f *run.Frame, d difference) []planned {
 	} else {
 		title = "install the application"
 	}
-	return []planned{{
+	return []runbook.Planned{{
 		Step: run.Step{
-			ID: stepApplication, Title: title, Reversal: run.Reversible,
+			ID: runbook.StepApplication, Title: title, Reversal: run.Reversible,
 			Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) {
 				return p.tryApplication(ctx, f, d, op)
 			},
@@ -174,7 +175,7 @@ func (p *change) update(f *run.Frame, d difference) []planned {
 				return p.applicationBack(ctx, f, d, op)
 			},
 		},
-		action: wire.Change, object: source(*p.asked.server.Spec.Application), detail: detail,
+		Action: wire.Change, Object: runbook.Source(*p.asked.server.Spec.Application), Detail: detail,
 	}}
 }
 
@@ -185,7 +186,7 @@ func (p *change) image(d difference) (guest.ImageRequest, error) {
 	a := *p.asked.server.Spec.Application
 	files, err := p.asked.rendered(p.asked.pinned(a.Config))
 	if err != nil {
-		return guest.ImageRequest{}, invalid("rendering the configuration", err)
+		return guest.ImageRequest{}, runbook.Invalid("rendering the configuration", err)
 	}
 	return guest.ImageRequest{Application: &a, Version: d.App.Version, Archive: d.App.Archive, Files: files}, nil
 }
@@ -228,7 +229,7 @@ func (p *change) verified(ctx workflow.Context, d difference, op operation.Op) (
 		return result, err
 	}
 	lb := p.asked.server.Spec.LoadBalancer
-	seen, err := ask(ctx, lb.VerifySystem, probe.Request{URL: lb.Verify, Contains: lb.VerifyContains})
+	seen, err := runbook.Ask(ctx, lb.VerifySystem, probe.Request{URL: lb.Verify, Contains: lb.VerifyContains})
 	result.Lines = append(result.Lines, seen.Lines...)
 	return result, err
 }

@@ -15,6 +15,7 @@ import (
 	"fermata/activities/operation"
 	"fermata/spec"
 	"fermata/wire"
+	"fermata/workflows/runbook"
 )
 
 // CompareServer looks where a server differs from what its record says. It changes nothing.
@@ -31,22 +32,22 @@ func CompareServer(ctx workflow.Context, in wire.CompareInput) (wire.Comparison,
 	p := &provision{run: last.run, server: last.server, pins: last.secrets, planned: true}
 	out := wire.Comparison{Owner: owner, Run: last.run, Record: last.record}
 	ctx = operation.WithRoute(ctx, operation.Route{Site: last.server.Metadata.Site, RetryFor: time.Minute, Summary: "compare"})
-	missing, err := polled(ctx, last.server.Metadata.Site, p.capabilities()...)
+	missing, err := runbook.Polled(ctx, last.server.Metadata.Site, p.capabilities()...)
 	if err != nil || len(missing) > 0 {
 		out.Unread = missing
 		return out, err
 	}
 	now := reality{rules: map[string][]firewall.Installed{}}
-	readings := []reading{p.seeMachine(&now)}
+	readings := []runbook.Reading{p.seeMachine(&now)}
 	for _, device := range p.firewalls() {
 		readings = append(readings, p.seeRules(device, &now))
 	}
 	if p.server.Spec.LoadBalancer != nil {
 		readings = append(readings, p.seeMember(&now))
 	}
-	seen := look(ctx, readings...)
+	seen := runbook.Look(ctx, readings...)
 	if now.machine.Power == compute.PoweredOn {
-		seen = append(seen, look(ctx, p.seeGuest(&now, &now.before))...)
+		seen = append(seen, runbook.Look(ctx, p.seeGuest(&now, &now.before))...)
 	}
 	out.Unread = (wire.Preview{Observations: seen}).Problems()
 	out.Items = compared(p, now)
@@ -57,7 +58,7 @@ func CompareServer(ctx workflow.Context, in wire.CompareInput) (wire.Comparison,
 func drifted(was *provision, now reality) (seen []wire.Observation) {
 	for _, i := range compared(was, now) {
 		if i.Drift {
-			seen = append(seen, fine("drift", "%s: recorded %s, actual %s", i.Object, i.Recorded, i.Actual))
+			seen = append(seen, runbook.Fine("drift", "%s: recorded %s, actual %s", i.Object, i.Recorded, i.Actual))
 		}
 	}
 	return seen

@@ -14,6 +14,7 @@ import (
 	"fermata/spec"
 	"fermata/wire"
 	"fermata/workflows/run"
+	"fermata/workflows/runbook"
 )
 
 const stepConfiguration = "configuration/" // And the play's name.
@@ -28,11 +29,11 @@ type playbook struct {
 // plays are the steps of the spec's playbooks, one after the other. They come behind the operating system and the volumes,
 // which they may build on, and before the application: what is installed last has its health asked for, and finds the
 // machine as it will be.
-func (p *provision) plays(f *run.Frame, r resolved) []planned {
-	var steps []planned
-	after := []string{stepSystem}
+func (p *provision) plays(f *run.Frame, r resolved) []runbook.Planned {
+	var steps []runbook.Planned
+	after := []string{runbook.StepSystem}
 	for _, v := range p.server.Spec.Storage {
-		after = append(after, stepVolume+v.Name)
+		after = append(after, runbook.StepVolume+v.Name)
 	}
 	for _, play := range p.server.Spec.Configuration {
 		steps = append(steps, p.play(f, r, play, after))
@@ -49,9 +50,9 @@ func (p *provision) played() (ids []string) {
 	return ids
 }
 
-func (p *provision) play(f *run.Frame, r resolved, play spec.Play, after []string) planned {
+func (p *provision) play(f *run.Frame, r resolved, play spec.Play, after []string) runbook.Planned {
 	book := r.playbook(play.Name)
-	return planned{
+	return runbook.Planned{
 		Step: run.Step{
 			ID: stepConfiguration + play.Name, Title: "run the playbook of " + play.Name, After: after, Reversal: run.WithMachine,
 			Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) {
@@ -72,7 +73,7 @@ func (p *provision) play(f *run.Frame, r resolved, play spec.Play, after []strin
 				return run.Result{Output: out.Applied, Lines: appliedLines(out.Applied)}, err
 			},
 		},
-		action: wire.Change, object: "playbook " + play.Playbook, detail: playDetail(play, book),
+		Action: wire.Change, Object: "playbook " + play.Playbook, Detail: playDetail(play, book),
 	}
 }
 
@@ -91,7 +92,7 @@ func playOf(play spec.Play) configuration.Play {
 const mostLines = 40
 
 func playDetail(play spec.Play, book playbook) []string {
-	lines := []string{"project " + system("configuration", play.System) + " sha256 " + book.Digest}
+	lines := []string{"project " + runbook.System("configuration", play.System) + " sha256 " + book.Digest}
 	if len(play.Tags) > 0 {
 		lines = append(lines, "tags "+strings.Join(play.Tags, ", "))
 	}
@@ -154,23 +155,23 @@ func (p *provision) playSecrets(play spec.Play) []secret.Ref {
 
 // lookAtPlay reads a playbook. On a machine that is not there yet check mode cannot run: that it can be read, what tasks it
 // has and that its secrets are there is what can be known.
-func (p *provision) lookAtPlay(play spec.Play, found func(playbook, []secret.Pinned)) reading {
+func (p *provision) lookAtPlay(play spec.Play, found func(playbook, []secret.Pinned)) runbook.Reading {
 	return func(ctx workflow.Context) []wire.Observation {
-		name := system(configuration.Capability, play.System)
+		name := runbook.System(configuration.Capability, play.System)
 		refs := p.playSecrets(play)
 		out, err := configuration.Describe(ctx, configuration.DescribeInput{System: play.System, Play: playOf(play), Secrets: refs})
 		if err != nil {
-			return failed(name, err)
+			return runbook.Failed(name, err)
 		}
 		found(playbook{Play: play.Name, Digest: out.Description.Digest, Tasks: out.Description.Tasks}, out.Secrets)
-		return []wire.Observation{fine(name, "playbook %s can be read, it has %d tasks; %d secrets can be resolved",
+		return []wire.Observation{runbook.Fine(name, "playbook %s can be read, it has %d tasks; %d secrets can be resolved",
 			play.Playbook, len(out.Description.Tasks), len(refs))}
 	}
 }
 
 // lookAtPlays are the readings of all plays. What they find is handed on in the order of the spec, whichever answers first:
 // the plan's hash covers it.
-func (p *provision) lookAtPlays() (readings []reading, found func() ([]playbook, []secret.Pinned)) {
+func (p *provision) lookAtPlays() (readings []runbook.Reading, found func() ([]playbook, []secret.Pinned)) {
 	plays := p.server.Spec.Configuration
 	books, pins := make([]playbook, len(plays)), make([][]secret.Pinned, len(plays))
 	for i, play := range plays {

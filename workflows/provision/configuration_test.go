@@ -16,6 +16,7 @@ import (
 	"fermata/decision"
 	"fermata/spec"
 	"fermata/wire"
+	"fermata/workflows/runbook"
 )
 
 // project stands for the playbooks that a worker has.
@@ -167,7 +168,7 @@ func TestPlaysThatCannotBeRun(t *testing.T) {
 			}
 			require.Equal(t, wire.StepDone, states["configuration/base"])
 			require.Equal(t, wire.StepHeld, states["configuration/audit"])
-			require.Equal(t, wire.StepWaiting, states[stepApplication], "it depends on the held one")
+			require.Equal(t, wire.StepWaiting, states[runbook.StepApplication], "it depends on the held one")
 			delete(b.estate.failing, "configuration.Apply of audit.yml")
 		}, 2*time.Minute)
 		b.say(t, 3*time.Minute, alice, decision.Retry, "configuration/audit")

@@ -16,6 +16,7 @@ import (
 	"fermata/spec"
 	"fermata/wire"
 	"fermata/workflows/run"
+	"fermata/workflows/runbook"
 )
 
 // DecommissionServer takes one server out of service and, after a grace period, removes all that its owner has.
@@ -35,10 +36,10 @@ type decommission struct {
 func newDecommission(document json.RawMessage) (*decommission, error) {
 	p := &decommission{}
 	if err := json.Unmarshal(document, &p.asked); err != nil {
-		return nil, invalid("reading the decommission", err)
+		return nil, runbook.Invalid("reading the decommission", err)
 	}
 	if p.asked.Kind != wire.DecommissionKind || p.asked.Name == "" || (p.asked.Grace != nil && *p.asked.Grace < 0) {
-		return nil, invalid("reading the decommission", fmt.Errorf("kind, name and a grace period of zero or more seconds are needed"))
+		return nil, runbook.Invalid("reading the decommission", fmt.Errorf("kind, name and a grace period of zero or more seconds are needed"))
 	}
 	return p, nil
 }
@@ -95,37 +96,36 @@ func (p *decommission) Plan(ctx workflow.Context) (wire.Preview, error) {
 	route := operation.RouteOf(ctx)
 	route.Site = p.Policy().Site
 	ctx = operation.WithRoute(ctx, route)
-	missing, err := polled(ctx, route.Site, (&provision{server: p.server}).capabilities()...)
+	missing, err := runbook.Polled(ctx, route.Site, (&provision{server: p.server}).capabilities()...)
 	if err != nil || len(missing) > 0 {
 		return wire.Preview{Observations: missing}, err
 	}
-	seen := look(ctx, p.readings(&found)...)
+	seen := runbook.Look(ctx, p.readings(&found)...)
 	content, err := json.Marshal(found)
 	if err != nil {
 		return wire.Preview{}, fmt.Errorf("keeping what was found: %w", err)
 	}
-	return wire.Preview{Plan: wire.Plan{Changes: shown(p.all(nil, found)), Resolved: content}, Observations: seen}, nil
+	return wire.Preview{Plan: wire.Plan{Changes: runbook.Shown(p.all(nil, found)), Resolved: content}, Observations: seen}, nil
 }
 
 // readRecord finds the spec that the server was made from. Without a record nothing is under management.
 func (p *decommission) readRecord(ctx workflow.Context, found *estate) []wire.Observation {
 	last, err := lastRecord(ctx, p.Owner(), false)
 	if err != nil {
-		return failed("records", err)
+		return runbook.Failed("records", err)
 	}
 	if last != nil {
 		found.Server, found.Record = last.server, last.record
 		return nil
 	}
-	return []wire.Observation{problem("records", "no record says that Fermata provisioned %s: check the name with `fermata history`", p.Owner())}
+	return []wire.Observation{runbook.Problem("records", "no record says that Fermata provisioned %s: check the name with `fermata history`", p.Owner())}
 }
 
-func (p *decommission) readings(found *estate) []reading {
-	readings := []reading{p.findMachines(found)}
+func (p *decommission) readings(found *estate) []runbook.Reading {
+	readings := []runbook.Reading{p.findMachines(found)}
 	for _, device := range firewallsOf(p.server) {
 		readings = append(readings, p.findRules(device, found))
 	}
-	provisioned := &provision{server: p.server}
 	if p.server.Spec.LoadBalancer != nil {
 		readings = append(readings, p.findMembers(found))
 	}
@@ -133,7 +133,7 @@ func (p *decommission) readings(found *estate) []reading {
 		readings = append(readings, p.findNames(found))
 	}
 	if p.server.Spec.Ticket != nil {
-		readings = append(readings, provisioned.lookAtDesk)
+		readings = append(readings, p.desk(nil).LookAt)
 	}
 	if p.server.Spec.Inventory != nil {
 		readings = append(readings, p.findItems(found))
@@ -141,44 +141,44 @@ func (p *decommission) readings(found *estate) []reading {
 	return readings
 }
 
-func (p *decommission) findMachines(found *estate) reading {
+func (p *decommission) findMachines(found *estate) runbook.Reading {
 	return func(ctx workflow.Context) []wire.Observation {
-		name := system(compute.Capability, p.server.Spec.Compute.System)
+		name := runbook.System(compute.Capability, p.server.Spec.Compute.System)
 		out, err := compute.FindVMs(ctx, compute.FindVMsInput{System: p.server.Spec.Compute.System, Owner: p.Owner()})
 		if err != nil {
-			return failed(name, err)
+			return runbook.Failed(name, err)
 		}
 		for _, m := range out.Machines {
 			found.Machines = append(found.Machines, compute.Ref{ID: m.ID, Name: m.Name})
 		}
-		return []wire.Observation{fine(name, "%d machines of this owner", len(out.Machines))}
+		return []wire.Observation{runbook.Fine(name, "%d machines of this owner", len(out.Machines))}
 	}
 }
 
-func (p *decommission) findRules(device string, found *estate) reading {
+func (p *decommission) findRules(device string, found *estate) runbook.Reading {
 	return func(ctx workflow.Context) []wire.Observation {
-		name := system(firewall.Capability, device)
+		name := runbook.System(firewall.Capability, device)
 		out, err := firewall.FindRules(ctx, firewall.FindRulesInput{System: device, Owner: p.Owner()})
 		if err != nil {
-			return failed(name, err)
+			return runbook.Failed(name, err)
 		}
 		found.Rules[device] = out.Rules
-		return append([]wire.Observation{fine(name, "%d rules of this owner", len(out.Rules))}, lostRules(name, device, p.server, out.Rules)...)
+		return append([]wire.Observation{runbook.Fine(name, "%d rules of this owner", len(out.Rules))}, lostRules(name, device, p.server, out.Rules)...)
 	}
 }
 
-func (p *decommission) findMembers(found *estate) reading {
+func (p *decommission) findMembers(found *estate) runbook.Reading {
 	return func(ctx workflow.Context) []wire.Observation {
 		lb := p.server.Spec.LoadBalancer
-		name := system(loadbalancer.Capability, lb.System)
+		name := runbook.System(loadbalancer.Capability, lb.System)
 		out, err := loadbalancer.FindMembers(ctx, loadbalancer.FindMembersInput{System: lb.System, Owner: p.Owner()})
 		if err != nil {
-			return failed(name, err)
+			return runbook.Failed(name, err)
 		}
 		for _, m := range out.Members {
 			found.Members = append(found.Members, m.Member)
 		}
-		return append([]wire.Observation{fine(name, "%d members of this owner", len(out.Members))}, lostMember(name, p.server, out.Members)...)
+		return append([]wire.Observation{runbook.Fine(name, "%d members of this owner", len(out.Members))}, lostMember(name, p.server, out.Members)...)
 	}
 }
 
@@ -189,13 +189,13 @@ func (p *decommission) Steps(f *run.Frame) ([]run.Step, error) {
 		return nil, fmt.Errorf("reading what the plan found: %w", err)
 	}
 	p.server = found.Server
-	return bare(p.all(f, found)), nil
+	return runbook.Bare(p.all(f, found)), nil
 }
 
 // Conclude closes the ticket of a run that did not do what was asked.
 func (p *decommission) Conclude(ctx workflow.Context, f *run.Frame, o wire.Outcome, reason string) error {
-	if p.server == nil || p.server.Spec.Ticket == nil {
+	if p.server == nil {
 		return nil
 	}
-	return rejectTicket(ctx, f, p.server.Spec.Ticket, p.subject(), p.Owner(), o, reason)
+	return p.desk(f).Reject(ctx, o, reason)
 }

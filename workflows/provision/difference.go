@@ -13,6 +13,7 @@ import (
 	"fermata/activities/loadbalancer"
 	"fermata/spec"
 	"fermata/wire"
+	"fermata/workflows/runbook"
 )
 
 // difference is what a change does, with the image of before. The plan's hash covers it.
@@ -126,10 +127,10 @@ func (p *change) size(now reality, d *difference) []wire.Observation {
 	s := sizes{Was: compute.Size{CPUs: m.CPUs, MemoryBytes: m.MemoryBytes}, Is: compute.Size{CPUs: c.CPUs, MemoryBytes: int64(c.Memory)}}
 	var seen []wire.Observation
 	if s.Is.CPUs < s.Was.CPUs {
-		seen = append(seen, problem("compute.cpus", "the machine has %d: %d %s", s.Was.CPUs, s.Is.CPUs, shrinks))
+		seen = append(seen, runbook.Problem("compute.cpus", "the machine has %d: %d %s", s.Was.CPUs, s.Is.CPUs, shrinks))
 	}
 	if s.Is.MemoryBytes < s.Was.MemoryBytes {
-		seen = append(seen, problem("compute.memory", "the machine has %s: %s %s", spec.Size(s.Was.MemoryBytes), c.Memory, shrinks))
+		seen = append(seen, runbook.Problem("compute.memory", "the machine has %s: %s %s", spec.Size(s.Was.MemoryBytes), c.Memory, shrinks))
 	}
 	if s.Was == s.Is || len(seen) > 0 {
 		return seen
@@ -145,11 +146,11 @@ func (p *change) storage(now reality, d *difference) (seen []wire.Observation) {
 		recorded := slices.ContainsFunc(p.was.server.Spec.Storage, func(w spec.Volume) bool { return w.Name == v.Name })
 		switch {
 		case !has && recorded:
-			seen = append(seen, problem("storage "+v.Name, "the machine has no such disk any more: a person must look for it"))
+			seen = append(seen, runbook.Problem("storage "+v.Name, "the machine has no such disk any more: a person must look for it"))
 		case !has:
 			d.Added = append(d.Added, added{Volume: v.Name, Datastore: now.datastores[v.Name]})
 		case disk.Bytes > int64(v.Size):
-			seen = append(seen, problem("storage "+v.Name, "the disk has %s: %s %s", spec.Size(disk.Bytes), v.Size, shrinks))
+			seen = append(seen, runbook.Problem("storage "+v.Name, "the disk has %s: %s %s", spec.Size(disk.Bytes), v.Size, shrinks))
 		case disk.Bytes < int64(v.Size) || !full(now.guest, v.Name):
 			d.Grown = append(d.Grown, grown{Volume: v.Name, UUID: disk.UUID, Was: disk.Bytes, Is: int64(v.Size)})
 		}
@@ -312,7 +313,7 @@ func (p *change) member(now reality, d *difference) []wire.Observation {
 	}
 	was := now.member.Member
 	if was.Address != m.Is.Address {
-		return []wire.Observation{problem("member", "%s/%s has the address %s, not %s: a person must look at it", was.Backend, was.Name, was.Address, m.Is.Address)}
+		return []wire.Observation{runbook.Problem("member", "%s/%s has the address %s, not %s: a person must look at it", was.Backend, was.Name, was.Address, m.Is.Address)}
 	}
 	m.Was = &was
 	m.Drains = d.Size != nil && d.Size.Restarts || d.App != nil || was.Port != m.Is.Port
@@ -324,5 +325,5 @@ func (p *change) member(now reality, d *difference) []wire.Observation {
 }
 
 func memberText(m loadbalancer.Member) string {
-	return fmt.Sprintf("%s weight %d", joined(m.Address, m.Port), max(m.Weight, 1))
+	return fmt.Sprintf("%s weight %d", runbook.Joined(m.Address, m.Port), max(m.Weight, 1))
 }

@@ -13,6 +13,7 @@ import (
 	"fermata/decision"
 	"fermata/spec"
 	"fermata/wire"
+	"fermata/workflows/runbook"
 )
 
 // step returns a step as the run's record has it.
@@ -77,7 +78,7 @@ func TestTheRecordSaysWhatWasAskedDecidedAndDone(t *testing.T) {
 		require.NotEmpty(t, e.Decisions[i].Signed.Signature, "the signature can be checked again")
 	}
 	require.Equal(t, r.PlanHash, e.Decisions[2].Verdict.Envelope.Hash, "what was approved is what was done")
-	for _, id := range []string{stepTicket, stepDeploy, stepDisk + "data", stepVolume + "data", stepFirewall, stepPool, stepReady, stepVerify, stepClose} {
+	for _, id := range []string{runbook.StepTicket, stepDeploy, stepDisk + "data", runbook.StepVolume + "data", stepFirewall, stepPool, stepReady, stepVerify, runbook.StepClose} {
 		require.Equal(t, wire.StepDone, b.step(t, id).State, id)
 	}
 }
@@ -209,15 +210,15 @@ func TestHeldStepsStandBesideWorkingSiblings(t *testing.T) {
 			for _, s := range b.progress(t).Steps {
 				states[s.ID] = s.State
 			}
-			require.Equal(t, wire.StepHeld, states[stepVolume+"logs"])
-			require.Equal(t, wire.StepDone, states[stepVolume+"data"])
-			require.Equal(t, wire.StepWaiting, states[stepApplication], "it depends on the held one")
+			require.Equal(t, wire.StepHeld, states[runbook.StepVolume+"logs"])
+			require.Equal(t, wire.StepDone, states[runbook.StepVolume+"data"])
+			require.Equal(t, wire.StepWaiting, states[runbook.StepApplication], "it depends on the held one")
 			delete(b.estate.failing, "guest.MountVolume of logs")
 		}, 2*time.Minute)
-		b.say(t, 3*time.Minute, alice, decision.Retry, stepVolume+"logs")
+		b.say(t, 3*time.Minute, alice, decision.Retry, runbook.StepVolume+"logs")
 		require.Equal(t, wire.Done, b.carry(t).Outcome)
-		require.Equal(t, 2, b.step(t, stepVolume+"logs").Tries)
-		require.Equal(t, 1, b.step(t, stepVolume+"data").Tries)
+		require.Equal(t, 2, b.step(t, runbook.StepVolume+"logs").Tries)
+		require.Equal(t, 1, b.step(t, runbook.StepVolume+"data").Tries)
 	})
 	t.Run("two are held at once", func(t *testing.T) {
 		t.Parallel()
@@ -226,18 +227,18 @@ func TestHeldStepsStandBesideWorkingSiblings(t *testing.T) {
 		b.say(t, time.Minute, bob, decision.Approve, "")
 		b.RegisterDelayedCallback(func() {
 			p := b.progress(t)
-			logs, first := p.Gate(decision.Retry, stepVolume+"logs")
-			data, second := p.Gate(decision.Retry, stepVolume+"data")
+			logs, first := p.Gate(decision.Retry, runbook.StepVolume+"logs")
+			data, second := p.Gate(decision.Retry, runbook.StepVolume+"data")
 			require.True(t, first && second)
 			require.NotEqual(t, logs.Nonce, data.Nonce)
 			delete(b.estate.failing, "guest.MountVolume")
 		}, 2*time.Minute)
-		b.say(t, 3*time.Minute, alice, decision.Retry, stepVolume+"logs")
+		b.say(t, 3*time.Minute, alice, decision.Retry, runbook.StepVolume+"logs")
 		b.RegisterDelayedCallback(func() { require.Equal(t, wire.Held, b.progress(t).Phase, "one is held still") }, 4*time.Minute)
-		b.say(t, 5*time.Minute, alice, decision.Skip, stepVolume+"data")
+		b.say(t, 5*time.Minute, alice, decision.Skip, runbook.StepVolume+"data")
 		require.Equal(t, wire.Done, b.carry(t).Outcome)
-		require.Equal(t, wire.StepDone, b.step(t, stepVolume+"logs").State)
-		require.Equal(t, wire.StepSkipped, b.step(t, stepVolume+"data").State)
+		require.Equal(t, wire.StepDone, b.step(t, runbook.StepVolume+"logs").State)
+		require.Equal(t, wire.StepSkipped, b.step(t, runbook.StepVolume+"data").State)
 	})
 }
 
@@ -247,15 +248,15 @@ func TestARetryThatNobodyAskedForIsRefused(t *testing.T) {
 	b.estate.failing["guest.InstallApplication"] = fault.Invalid
 	b.say(t, time.Minute, bob, decision.Approve, "")
 	var held wire.Gate
-	b.RegisterDelayedCallback(func() { held, _ = b.progress(t).Gate(decision.Retry, stepApplication) }, 2*time.Minute)
+	b.RegisterDelayedCallback(func() { held, _ = b.progress(t).Gate(decision.Retry, runbook.StepApplication) }, 2*time.Minute)
 	hold := func(gate, step string) func() decision.Envelope {
 		return func() decision.Envelope {
 			return decision.Envelope{Gate: gate, Nonce: held.Nonce, Hash: held.Hash, Command: decision.Retry, Step: step}
 		}
 	}
-	b.send(t, 3*time.Minute, hold("hold/"+stepSystem, stepSystem))
-	b.send(t, 4*time.Minute, hold("hold/"+stepApplication, stepSystem))
-	b.say(t, 5*time.Minute, alice, decision.Skip, stepApplication)
+	b.send(t, 3*time.Minute, hold("hold/"+runbook.StepSystem, runbook.StepSystem))
+	b.send(t, 4*time.Minute, hold("hold/"+runbook.StepApplication, runbook.StepSystem))
+	b.say(t, 5*time.Minute, alice, decision.Skip, runbook.StepApplication)
 	require.Equal(t, wire.Done, b.carry(t).Outcome)
 	require.Len(t, b.verdicts, 4)
 	require.Equal(t, decision.CodeGate, b.verdicts[1].Code, "that step is done")

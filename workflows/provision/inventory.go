@@ -14,6 +14,7 @@ import (
 	"fermata/spec"
 	"fermata/wire"
 	"fermata/workflows/run"
+	"fermata/workflows/runbook"
 )
 
 // Ids of the steps that deal with the configuration item. They stand in keys of objects in the field: never rename one.
@@ -26,17 +27,17 @@ const (
 // its last step, with the server in the pool.
 func (p *provision) lookAtInventory(ctx workflow.Context) []wire.Observation {
 	i := p.server.Spec.Inventory
-	name := system(inventory.Capability, i.System)
+	name := runbook.System(inventory.Capability, i.System)
 	if _, err := inventory.Check(ctx, inventory.CheckInput{System: i.System, Class: i.Class}); err != nil {
-		return failed(name, err)
+		return runbook.Failed(name, err)
 	}
 	found, err := inventory.FindItems(ctx, inventory.FindItemsInput{System: i.System, Query: inventory.Query{
 		Owner: p.Owner(), Class: i.Class, Name: p.server.Metadata.Name,
 	}})
 	if err != nil {
-		return failed(name, err)
+		return runbook.Failed(name, err)
 	}
-	seen := []wire.Observation{fine(name, "reachable; items of %s can be made", classOf(i))}
+	seen := []wire.Observation{runbook.Fine(name, "reachable; items of %s can be made", classOf(i))}
 	for _, item := range found.Items {
 		if item.State == inventory.Retired || p.made(item.Key) {
 			continue
@@ -45,7 +46,7 @@ func (p *provision) lookAtInventory(ctx workflow.Context) []wire.Observation {
 		if item.Owner != "" {
 			who = fmt.Sprintf("belongs to %s (key %s): decommission that first", item.Owner, item.Key)
 		}
-		seen = append(seen, problem(name, "item %q (%s) is in service already and %s", item.Name, item.ID, who))
+		seen = append(seen, runbook.Problem(name, "item %q (%s) is in service already and %s", item.Name, item.ID, who))
 	}
 	return seen
 }
@@ -59,13 +60,13 @@ func classOf(i *spec.Inventory) string {
 
 // register makes the configuration item, once the server was seen to work and before the ticket is closed, which it is linked
 // with. An undo retires it: what stands in a CMDB is evidence.
-func (p *provision) register(f *run.Frame, r resolved) []planned {
+func (p *provision) register(f *run.Frame, r resolved) []runbook.Planned {
 	i := p.server.Spec.Inventory
 	if i == nil {
 		return nil
 	}
 	name := p.server.Metadata.Name
-	return []planned{{
+	return []runbook.Planned{{
 		Step: run.Step{
 			ID: stepItem, Title: "register the configuration item", After: everyStepBefore(p.server), Reversal: run.Reversible,
 			Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) {
@@ -83,8 +84,8 @@ func (p *provision) register(f *run.Frame, r resolved) []planned {
 				return err
 			},
 		},
-		action: wire.Create, object: "configuration item " + name,
-		detail: []string{"of " + classOf(i) + ", address " + p.address(), "an undo retires it: items are evidence"},
+		Action: wire.Create, Object: "configuration item " + name,
+		Detail: []string{"of " + classOf(i) + ", address " + p.address(), "an undo retires it: items are evidence"},
 	}}
 }
 
@@ -116,26 +117,26 @@ func (p *provision) itemRequest(f *run.Frame, r resolved) inventory.Request {
 	request := inventory.Request{
 		Class: s.Inventory.Class, Name: m.Name, Address: p.address(), Description: "Provisioned by Fermata, run " + f.Run(), Attributes: attributes,
 	}
-	if ticket, err := run.Output[ticketing.Ticket](f, stepTicket); err == nil {
+	if ticket, err := run.Output[ticketing.Ticket](f, runbook.StepTicket); err == nil {
 		request.Ticket = ticket.ID
 	}
 	return request
 }
 
 // findItems lists the owner's items in service.
-func (p *decommission) findItems(found *estate) reading {
+func (p *decommission) findItems(found *estate) runbook.Reading {
 	return func(ctx workflow.Context) []wire.Observation {
-		name := system(inventory.Capability, p.server.Spec.Inventory.System)
+		name := runbook.System(inventory.Capability, p.server.Spec.Inventory.System)
 		out, err := inventory.FindItems(ctx, inventory.FindItemsInput{System: p.server.Spec.Inventory.System, Query: inventory.Query{Owner: p.Owner()}})
 		if err != nil {
-			return failed(name, err)
+			return runbook.Failed(name, err)
 		}
 		for _, item := range out.Items {
 			if item.State == inventory.InService {
 				found.Items = append(found.Items, listed{ID: item.ID, Class: item.Class, Name: item.Name})
 			}
 		}
-		return []wire.Observation{fine(name, "%d items of this owner in service", len(found.Items))}
+		return []wire.Observation{runbook.Fine(name, "%d items of this owner in service", len(found.Items))}
 	}
 }
 
@@ -147,7 +148,7 @@ type listed struct {
 }
 
 // retireItems retires what the plan found. A restore brings exactly these back.
-func (p *decommission) retireItems(found estate) []planned {
+func (p *decommission) retireItems(found estate) []runbook.Planned {
 	if len(found.Items) == 0 {
 		return nil
 	}
@@ -164,7 +165,7 @@ func (p *decommission) retireItems(found estate) []planned {
 	for _, item := range found.Items {
 		object += " " + item.Name + " (" + item.ID + ")"
 	}
-	return []planned{{
+	return []runbook.Planned{{
 		Step: run.Step{
 			ID: stepItemOut, Title: "retire the configuration item", After: []string{stepRetire}, Reversal: run.Reversible,
 			Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) {
@@ -175,6 +176,6 @@ func (p *decommission) retireItems(found estate) []planned {
 				return set(ctx, op, inventory.InService, "Back in service by Fermata: the decommission, run "+op.Key.Run+", was taken back.")
 			},
 		},
-		action: wire.Change, object: object, detail: []string{"retired, not deleted: items are evidence"},
+		Action: wire.Change, Object: object, Detail: []string{"retired, not deleted: items are evidence"},
 	}}
 }

@@ -5,6 +5,7 @@ import (
 	"fermata/activities/loadbalancer"
 	"fermata/spec"
 	"fermata/wire"
+	"fermata/workflows/runbook"
 )
 
 // What the record says was made, what is in force, and what the service would load are three things: a reload loses what
@@ -24,7 +25,7 @@ func lostRules(name, device string, server *spec.Server, installed []firewall.In
 			}
 		}
 		if text := lost(runtime, saved); text != "" {
-			seen = append(seen, fine(name, "rule %q of the record %s", want.Name, text))
+			seen = append(seen, runbook.Fine(name, "rule %q of the record %s", want.Name, text))
 		}
 	}
 	return seen
@@ -40,7 +41,7 @@ func lostMember(name string, server *spec.Server, members []loadbalancer.Status)
 		}
 	}
 	if text := lost(runtime, saved); text != "" {
-		return []wire.Observation{fine(name, "member %s/%s of the record %s", want.Backend, server.Metadata.Name, text)}
+		return []wire.Observation{runbook.Fine(name, "member %s/%s of the record %s", want.Backend, server.Metadata.Name, text)}
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"fermata/activities/fault"
 	"fermata/decision"
 	"fermata/wire"
+	"fermata/workflows/runbook"
 )
 
 // changing are the activities that change something, in the order of the runbook.
@@ -115,7 +116,7 @@ func TestASkippedTicketStaysSkipped(t *testing.T) {
 			t.Parallel()
 			b := setup(t)
 			b.estate.failing["ticketing.OpenTicket"] = fault.Unauthorized
-			b.say(t, time.Minute, alice, decision.Skip, stepTicket)
+			b.say(t, time.Minute, alice, decision.Skip, runbook.StepTicket)
 			b.RegisterDelayedCallback(func() { delete(b.estate.failing, "ticketing.OpenTicket") }, 90*time.Second)
 			b.say(t, 2*time.Minute, bob, c, "")
 			b.carry(t)

@@ -12,6 +12,7 @@ import (
 	"fermata/decision"
 	"fermata/wire"
 	"fermata/workflows/run"
+	"fermata/workflows/runbook"
 )
 
 // PlanMember plans one server of a fleet as its own run will, and returns a line of it. It changes nothing.
@@ -25,9 +26,9 @@ func PlanMember(ctx workflow.Context, in wire.PlanMemberInput) (wire.PlanMemberO
 	}
 	hash, err := decision.Hash(in.Document)
 	if err != nil {
-		return wire.PlanMemberOutput{}, invalid("hashing the document", err)
+		return wire.PlanMemberOutput{}, runbook.Invalid("hashing the document", err)
 	}
-	route := operation.Route{Site: p.Policy().Site, RetryFor: planFor, Summary: "plan"}
+	route := operation.Route{Site: p.Policy().Site, RetryFor: runbook.PlanFor, Summary: "plan"}
 	preview, err := run.Preview(operation.WithRoute(ctx, route), p, hash)
 	if err != nil {
 		return wire.PlanMemberOutput{}, err

@@ -14,6 +14,7 @@ import (
 	"fermata/spec"
 	"fermata/wire"
 	"fermata/workflows/run"
+	"fermata/workflows/runbook"
 )
 
 // Ids of the steps that publish names, and of the one that withdraws them. They stand in keys of objects in the field: never
@@ -63,21 +64,21 @@ func zonesOf(server *spec.Server) []string {
 }
 
 // names publishes the server's records and asks for them.
-func (p *provision) names() []planned {
+func (p *provision) names() []runbook.Planned {
 	records := publications(p.server)
 	if len(records) == 0 {
 		return nil
 	}
-	steps := []planned{p.publish(stepName, "publish the name", p.inner(), records[0])}
+	steps := []runbook.Planned{p.publish(stepName, "publish the name", p.inner(), records[0])}
 	if len(records) > 1 {
 		steps = append(steps, p.publish(stepReverse, "publish the reverse name", []string{stepName}, records[1]))
 	}
 	return append(steps, p.resolve(records))
 }
 
-func (p *provision) publish(id, title string, after []string, r dns.Record) planned {
+func (p *provision) publish(id, title string, after []string, r dns.Record) runbook.Planned {
 	name := p.server.Spec.DNS.System
-	return planned{
+	return runbook.Planned{
 		Step: run.Step{
 			ID: id, Title: title, After: after, Reversal: run.Reversible,
 			Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) {
@@ -89,7 +90,7 @@ func (p *provision) publish(id, title string, after []string, r dns.Record) plan
 				return err
 			},
 		},
-		action: wire.Create, object: string(r.Type) + " " + r.Name, detail: []string{recordText(r), "in zone " + r.Zone},
+		Action: wire.Create, Object: string(r.Type) + " " + r.Name, Detail: []string{recordText(r), "in zone " + r.Zone},
 	}
 }
 
@@ -98,12 +99,12 @@ func recordText(r dns.Record) string {
 }
 
 // resolve asks the nameserver, not the interface that wrote the records.
-func (p *provision) resolve(records []dns.Record) planned {
+func (p *provision) resolve(records []dns.Record) runbook.Planned {
 	var lines []string
 	for _, r := range records {
 		lines = append(lines, fmt.Sprintf("%s of %s is answered with %s", r.Type, r.Name, r.Value))
 	}
-	return planned{
+	return runbook.Planned{
 		Step: run.Step{
 			ID: stepResolve, Title: "ask for the name as a resolver would", After: []string{stepName, stepReverse}, Reversal: run.Nothing,
 			Do: func(ctx workflow.Context, _ operation.Op) (run.Result, error) {
@@ -115,31 +116,31 @@ func (p *provision) resolve(records []dns.Record) planned {
 				return run.Result{Lines: lines}, nil
 			},
 		},
-		action: wire.Observe, object: p.server.FQDN(), detail: lines,
+		Action: wire.Observe, Object: p.server.FQDN(), Detail: lines,
 	}
 }
 
 // lookAtNames finds what stands in the way of the records: those of somebody else.
 func (p *provision) lookAtNames(ctx workflow.Context) []wire.Observation {
-	name := system(dns.Capability, p.server.Spec.DNS.System)
+	name := runbook.System(dns.Capability, p.server.Spec.DNS.System)
 	records := publications(p.server)
 	for _, r := range records {
 		if r.Zone == "" {
-			return []wire.Observation{problem(name, "no zone is known for %s: give spec.dns.zone, or the range a domain", r.Name)}
+			return []wire.Observation{runbook.Problem(name, "no zone is known for %s: give spec.dns.zone, or the range a domain", r.Name)}
 		}
 	}
 	if _, err := dns.Check(ctx, dns.CheckInput{System: p.server.Spec.DNS.System, Zones: zonesOf(p.server)}); err != nil {
-		return failed(name, err)
+		return runbook.Failed(name, err)
 	}
-	seen := []wire.Observation{fine(name, "reachable; serves %s", strings.Join(zonesOf(p.server), " and "))}
+	seen := []wire.Observation{runbook.Fine(name, "reachable; serves %s", strings.Join(zonesOf(p.server), " and "))}
 	for _, r := range records {
 		found, err := dns.FindRecords(ctx, dns.FindRecordsInput{System: p.server.Spec.DNS.System, Zone: r.Zone, Name: r.Name})
 		if err != nil {
-			return failed(name, err)
+			return runbook.Failed(name, err)
 		}
 		for _, other := range found.Records {
 			if !p.made(other.Key) {
-				seen = append(seen, problem(name, "%s of %s exists already (%s) and %s: remove it or choose another name", other.Type, other.Name, other.Value, whose(other)))
+				seen = append(seen, runbook.Problem(name, "%s of %s exists already (%s) and %s: remove it or choose another name", other.Type, other.Name, other.Value, whose(other)))
 			}
 		}
 	}

@@ -24,6 +24,7 @@ import (
 	"fermata/spec"
 	"fermata/wire"
 	"fermata/workflows/reservation"
+	"fermata/workflows/runbook"
 )
 
 // resolved is what the plan found out and the steps need. The plan's hash covers it.
@@ -37,14 +38,14 @@ type resolved struct {
 // planHere reads every system that the run will touch.
 func (p *provision) planHere(ctx workflow.Context) (wire.Preview, error) {
 	s := p.server.Spec
-	missing, err := polled(ctx, p.server.Metadata.Site, p.capabilities()...)
+	missing, err := runbook.Polled(ctx, p.server.Metadata.Site, p.capabilities()...)
 	if err != nil || len(missing) > 0 {
 		return wire.Preview{Observations: missing}, err
 	}
 	var r resolved
 	pins := slices.Clone(p.pins)
 	pinning := p.pinning(ctx)
-	readings := []reading{
+	readings := []runbook.Reading{
 		p.lookAtCompute(&r), p.lookAtGuests(&r, func(versions []secret.Pinned) {
 			if pinning {
 				pins = versions
@@ -52,9 +53,9 @@ func (p *provision) planHere(ctx workflow.Context) (wire.Preview, error) {
 		}), p.lookAtReservation,
 		func(ctx workflow.Context) []wire.Observation {
 			if err := record.CheckStore(ctx); err != nil {
-				return failed("records", err)
+				return runbook.Failed("records", err)
 			}
-			return []wire.Observation{fine("records", "can be written")}
+			return []wire.Observation{runbook.Fine("records", "can be written")}
 		},
 	}
 	for _, name := range p.firewalls() {
@@ -67,7 +68,7 @@ func (p *provision) planHere(ctx workflow.Context) (wire.Preview, error) {
 		readings = append(readings, p.lookAtNames)
 	}
 	if s.Ticket != nil {
-		readings = append(readings, p.lookAtDesk)
+		readings = append(readings, p.desk(nil).LookAt)
 	}
 	if s.Inventory != nil {
 		readings = append(readings, p.lookAtInventory)
@@ -76,7 +77,7 @@ func (p *provision) planHere(ctx workflow.Context) (wire.Preview, error) {
 		readings = append(readings, lookAtProber(name))
 	}
 	plays, played := p.lookAtPlays()
-	seen := look(ctx, append(readings, plays...)...)
+	seen := runbook.Look(ctx, append(readings, plays...)...)
 	books, versions := played()
 	r.Playbooks = books
 	if pinning {
@@ -142,15 +143,15 @@ func firewallsOf(server *spec.Server) []string {
 	return names
 }
 
-func (p *provision) lookAtCompute(r *resolved) reading {
+func (p *provision) lookAtCompute(r *resolved) runbook.Reading {
 	return func(ctx workflow.Context) []wire.Observation {
 		c := p.server.Spec.Compute
-		name := system(compute.Capability, c.System)
+		name := runbook.System(compute.Capability, c.System)
 		out, err := compute.Plan(ctx, compute.PlanInput{System: c.System, Request: compute.PlanRequest{
 			Owner: p.Owner(), Name: p.server.Metadata.Name, Compute: c, Network: p.server.Spec.Network, Volumes: p.server.Spec.Storage,
 		}})
 		if err != nil {
-			return failed(name, err)
+			return runbook.Failed(name, err)
 		}
 		r.Placement = out.Planned.Placement
 		return p.judgeCompute(name, out.Planned)
@@ -163,7 +164,7 @@ func (p *provision) made(key string) bool { return operation.Key{Run: p.run}.Sam
 
 func (p *provision) judgeCompute(name string, planned compute.Planned) []wire.Observation {
 	own := map[string]bool{}
-	seen := []wire.Observation{fine(name, "reachable; template %s, folder %s, pool %s, datastore %s",
+	seen := []wire.Observation{runbook.Fine(name, "reachable; template %s, folder %s, pool %s, datastore %s",
 		planned.Placement.Template.Name, planned.Placement.Folder.Name, planned.Placement.Pool.Name, planned.Placement.Datastore.Name)}
 	for _, m := range planned.Existing {
 		if p.made(m.Key) {
@@ -174,17 +175,17 @@ func (p *provision) judgeCompute(name string, planned compute.Planned) []wire.Ob
 		if m.Owner != "" {
 			who = "it belongs to " + string(m.Owner)
 		}
-		seen = append(seen, problem("name", "a machine %q exists already and %s: decommission it or choose another name", m.Name, who))
+		seen = append(seen, runbook.Problem("name", "a machine %q exists already and %s: decommission it or choose another name", m.Name, who))
 	}
 	for _, holder := range planned.AddressHeldBy {
 		if !own[holder.ID] {
 			p.addressHeldBy = holder.Name
-			seen = append(seen, problem("address", "%s is in use by machine %q", p.server.Spec.Network.Address, holder.Name))
+			seen = append(seen, runbook.Problem("address", "%s is in use by machine %q", p.server.Spec.Network.Address, holder.Name))
 		}
 	}
-	capacity := fine
+	capacity := runbook.Fine
 	if planned.FreeBytes < planned.RequiredBytes && len(own) == 0 {
-		capacity = problem
+		capacity = runbook.Problem
 	}
 	return append(seen, capacity("capacity", "datastore %s: %s free, %s needed", planned.Placement.Datastore.Name,
 		gibibytes(planned.FreeBytes), gibibytes(planned.RequiredBytes)))
@@ -196,48 +197,48 @@ func gibibytes(n int64) string { return fmt.Sprintf("%.1f GiB", float64(n)/float
 func (p *provision) lookAtReservation(ctx workflow.Context) []wire.Observation {
 	holder, err := reservation.Holder(ctx, p.reservationID())
 	if err != nil {
-		return failed("address", err)
+		return runbook.Failed("address", err)
 	}
 	if holder.Open && holder.Target != p.Owner() {
-		return []wire.Observation{problem("address", "%s", reservation.Taken(p.reservationID(), holder))}
+		return []wire.Observation{runbook.Problem("address", "%s", reservation.Taken(p.reservationID(), holder))}
 	}
 	return nil
 }
 
-func (p *provision) lookAtGuests(r *resolved, pin func([]secret.Pinned)) reading {
+func (p *provision) lookAtGuests(r *resolved, pin func([]secret.Pinned)) runbook.Reading {
 	return func(ctx workflow.Context) []wire.Observation {
 		access := p.server.Spec.Access.System
-		name := system("guest access", access)
+		name := runbook.System("guest access", access)
 		checked, err := guest.Check(ctx, guest.CheckInput{System: access, Secrets: p.secrets()})
 		if err != nil {
-			return failed(name, err)
+			return runbook.Failed(name, err)
 		}
 		pin(checked.Secrets)
 		key, err := guest.AuthorizedKey(ctx, guest.AuthorizedKeyInput{System: access})
 		if err != nil {
-			return failed(name, err)
+			return runbook.Failed(name, err)
 		}
 		r.AuthorizedKey = key.Key
-		return []wire.Observation{fine(name, "reachable; %d secrets can be resolved", len(p.secrets()))}
+		return []wire.Observation{runbook.Fine(name, "reachable; %d secrets can be resolved", len(p.secrets()))}
 	}
 }
 
-func (p *provision) lookAtFirewall(device string) reading {
+func (p *provision) lookAtFirewall(device string) runbook.Reading {
 	return func(ctx workflow.Context) []wire.Observation {
-		name := system(firewall.Capability, device)
+		name := runbook.System(firewall.Capability, device)
 		if _, err := firewall.Check(ctx, firewall.CheckInput{System: device}); err != nil {
-			return failed(name, err)
+			return runbook.Failed(name, err)
 		}
 		found, err := firewall.FindRules(ctx, firewall.FindRulesInput{System: device, Owner: p.Owner()})
 		if err != nil {
-			return failed(name, err)
+			return runbook.Failed(name, err)
 		}
-		seen := []wire.Observation{fine(name, "reachable")}
+		seen := []wire.Observation{runbook.Fine(name, "reachable")}
 		for _, r := range found.Rules {
 			if p.made(r.Key) {
 				continue
 			}
-			seen = append(seen, problem(name, "rule %q of %s exists already (key %s): decommission the server first", r.Name, r.Owner, r.Key))
+			seen = append(seen, runbook.Problem(name, "rule %q of %s exists already (key %s): decommission the server first", r.Name, r.Owner, r.Key))
 		}
 		return seen
 	}
@@ -245,40 +246,31 @@ func (p *provision) lookAtFirewall(device string) reading {
 
 func (p *provision) lookAtPool(ctx workflow.Context) []wire.Observation {
 	lb := p.server.Spec.LoadBalancer
-	name := system(loadbalancer.Capability, lb.System)
+	name := runbook.System(loadbalancer.Capability, lb.System)
 	if _, err := loadbalancer.Check(ctx, loadbalancer.CheckInput{System: lb.System}); err != nil {
-		return failed(name, err)
+		return runbook.Failed(name, err)
 	}
 	found, err := loadbalancer.FindMembers(ctx, loadbalancer.FindMembersInput{System: lb.System, Backend: lb.Backend, Name: p.server.Metadata.Name})
 	if err != nil {
-		return failed(name, err)
+		return runbook.Failed(name, err)
 	}
-	seen := []wire.Observation{fine(name, "reachable; backend %s is there", lb.Backend)}
+	seen := []wire.Observation{runbook.Fine(name, "reachable; backend %s is there", lb.Backend)}
 	for _, m := range found.Members {
 		if p.made(m.Key) {
 			continue
 		}
-		seen = append(seen, problem(name, "member %s/%s exists already (%s:%d)", m.Backend, m.Name, m.Address, m.Port))
+		seen = append(seen, runbook.Problem(name, "member %s/%s exists already (%s:%d)", m.Backend, m.Name, m.Address, m.Port))
 	}
 	return seen
 }
 
-func (p *provision) lookAtDesk(ctx workflow.Context) []wire.Observation {
-	t := p.server.Spec.Ticket
-	name := system(ticketing.Capability, t.System)
-	if _, err := ticketing.Check(ctx, ticketing.CheckInput{System: t.System, Queue: t.Queue}); err != nil {
-		return failed(name, err)
-	}
-	return []wire.Observation{fine(name, "reachable; queue %s takes tickets", t.Queue)}
-}
-
-func lookAtProber(prober string) reading {
+func lookAtProber(prober string) runbook.Reading {
 	return func(ctx workflow.Context) []wire.Observation {
-		name := system(probe.Capability, prober)
+		name := runbook.System(probe.Capability, prober)
 		if _, err := probe.Check(ctx, probe.CheckInput{System: prober}); err != nil {
-			return failed(name, err)
+			return runbook.Failed(name, err)
 		}
-		return []wire.Observation{fine(name, "the way to the service is open")}
+		return []wire.Observation{runbook.Fine(name, "the way to the service is open")}
 	}
 }
 
@@ -289,12 +281,4 @@ func (p *provision) address() string {
 		return strings.Split(p.server.Spec.Network.Address, "/")[0]
 	}
 	return prefix.Addr().String()
-}
-
-// joined is host:port, with brackets around an IPv6 address.
-func joined(address string, port int) string {
-	if strings.Contains(address, ":") {
-		return fmt.Sprintf("[%s]:%d", address, port)
-	}
-	return fmt.Sprintf("%s:%d", address, port)
 }

@@ -9,16 +9,15 @@ import (
 	"fmt"
 	"time"
 
-	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
-	"fermata/activities/fault"
 	"fermata/activities/operation"
 	"fermata/activities/secret"
 	"fermata/decision"
 	"fermata/spec"
 	"fermata/wire"
 	"fermata/workflows/run"
+	"fermata/workflows/runbook"
 )
 
 // Register names the workflows and their functions.
@@ -54,9 +53,9 @@ func PlanServer(ctx workflow.Context, in wire.PlanInput) (wire.Preview, error) {
 	}
 	hash, err := decision.Hash(json.RawMessage(in.Document))
 	if err != nil {
-		return wire.Preview{}, invalid("hashing the document", err)
+		return wire.Preview{}, runbook.Invalid("hashing the document", err)
 	}
-	route := operation.Route{Site: p.Policy().Site, RetryFor: planFor, Summary: "plan"}
+	route := operation.Route{Site: p.Policy().Site, RetryFor: runbook.PlanFor, Summary: "plan"}
 	if run.Short(ctx) {
 		route.Near = operation.NewNear()
 	}
@@ -68,7 +67,7 @@ func processOf(in wire.PlanInput) (run.Process, error) {
 		Kind string `json:"kind"`
 	}
 	if err := json.Unmarshal(in.Document, &head); err != nil {
-		return nil, invalid("reading the document", err)
+		return nil, runbook.Invalid("reading the document", err)
 	}
 	switch {
 	case head.Kind == wire.DecommissionKind:
@@ -98,16 +97,12 @@ type provision struct {
 func newProvision(id string, document json.RawMessage) (*provision, error) {
 	p := &provision{run: id, server: &spec.Server{}}
 	if err := json.Unmarshal(document, p.server); err != nil {
-		return nil, invalid("reading the server's spec", err)
+		return nil, runbook.Invalid("reading the server's spec", err)
 	}
 	if p.server.Metadata.Name == "" {
-		return nil, invalid("reading the server's spec", fmt.Errorf("metadata.name is missing"))
+		return nil, runbook.Invalid("reading the server's spec", fmt.Errorf("metadata.name is missing"))
 	}
 	return p, nil
-}
-
-func invalid(doing string, err error) error {
-	return temporal.NewNonRetryableApplicationError(doing+": "+err.Error(), string(fault.Invalid), nil)
 }
 
 func (p *provision) Kind() string { return wire.ProvisionServer }
@@ -135,8 +130,5 @@ func (p *provision) Conclude(ctx workflow.Context, f *run.Frame, o wire.Outcome,
 	if p.server.Spec.Network.Range != "" && p.server.Spec.Network.Address != "" {
 		_ = p.letGo(ctx, nil) // A run that ended before its first step has reserved an address, too.
 	}
-	if p.server.Spec.Ticket == nil {
-		return nil
-	}
-	return rejectTicket(ctx, f, p.server.Spec.Ticket, p.subject(), p.Owner(), o, reason)
+	return p.desk(f).Reject(ctx, o, reason)
 }

@@ -14,6 +14,7 @@ import (
 	"fermata/decision"
 	"fermata/spec"
 	"fermata/wire"
+	"fermata/workflows/runbook"
 )
 
 var provisioned = map[string]string{"machine": "on", "rules": "open", "member": "ready", "ticket": "resolved"}
@@ -157,7 +158,7 @@ func TestAHeldStep(t *testing.T) {
 			require.Equal(t, wire.Held, b.progress(t).Phase)
 			delete(b.estate.failing, "guest.InstallApplication")
 		}, 2*time.Minute)
-		b.say(t, 3*time.Minute, alice, decision.Retry, stepApplication)
+		b.say(t, 3*time.Minute, alice, decision.Retry, runbook.StepApplication)
 		require.Equal(t, wire.Done, b.carry(t).Outcome)
 		require.Equal(t, provisioned, b.estate.objects)
 	})
@@ -166,7 +167,7 @@ func TestAHeldStep(t *testing.T) {
 		b := setup(t)
 		fail(b)
 		b.say(t, time.Minute, bob, decision.Approve, "")
-		b.say(t, 3*time.Minute, alice, decision.Skip, stepApplication)
+		b.say(t, 3*time.Minute, alice, decision.Skip, runbook.StepApplication)
 		require.Equal(t, wire.Done, b.carry(t).Outcome)
 		require.Contains(t, string(b.estate.records[0].Steps), `"skipped"`)
 	})

@@ -15,6 +15,7 @@ import (
 	"fermata/spec"
 	"fermata/wire"
 	"fermata/workflows/reservation"
+	"fermata/workflows/runbook"
 )
 
 // choices is how many addresses a run looks at in the platform before it gives up: each costs a whole plan.
@@ -53,7 +54,7 @@ func (p *provision) Plan(ctx workflow.Context) (wire.Preview, error) {
 		}
 		found.inUse[p.address()] = "machine " + p.addressHeldBy
 	}
-	return wire.Preview{Observations: []wire.Observation{problem("address",
+	return wire.Preview{Observations: []wire.Observation{runbook.Problem("address",
 		"%d addresses of range %s are in use by machines that no record names: exclude them in the configuration", choices, found.Name)}}, nil
 }
 
@@ -65,17 +66,17 @@ type offer struct {
 
 // readRange asks for the range and for the addresses of servers under management.
 func (p *provision) readRange(ctx workflow.Context) (found offer, problems []wire.Observation) {
-	ctx = planning(ctx, "choose an address")
+	ctx = runbook.Planning(ctx, "choose an address")
 	m := p.server.Metadata
 	out, err := ranges.Find(ctx, ranges.FindInput{Name: p.server.Spec.Network.Range, Site: m.Site})
 	if err != nil {
-		return found, failed("address", err)
+		return found, runbook.Failed("address", err)
 	}
 	held, err := record.FindAddresses(ctx, record.FindAddressesInput{
 		Site: m.Site, Done: string(wire.Done), Removal: []string{wire.DecommissionServer},
 	})
 	if err != nil {
-		return found, failed("records", err)
+		return found, runbook.Failed("records", err)
 	}
 	found = offer{Range: out.Range, inUse: map[string]string{}}
 	for _, h := range held.Held {
@@ -108,14 +109,14 @@ func (p *provision) choose(ctx workflow.Context, o *offer) (chosen bool, seen []
 	})
 	switch {
 	case err != nil:
-		return false, failed("address", err), ctx.Err()
+		return false, runbook.Failed("address", err), ctx.Err()
 	case !chosen:
-		return false, []wire.Observation{problem("address", "range %s is full: of %d addresses %d are in use by servers or named in DNS, %d were taken by other runs just now",
+		return false, []wire.Observation{runbook.Problem("address", "range %s is full: of %d addresses %d are in use by servers or named in DNS, %d were taken by other runs just now",
 			o.Name, total, len(o.inUse)-reserved, reserved)}, nil
 	case p.dry:
-		return true, []wire.Observation{fine("address", "%s of range %s is free now; nothing is reserved for a plan that is only shown, the run itself may get another", p.address(), o.Name)}, nil
+		return true, []wire.Observation{runbook.Fine("address", "%s of range %s is free now; nothing is reserved for a plan that is only shown, the run itself may get another", p.address(), o.Name)}, nil
 	}
-	return true, []wire.Observation{fine("address", "%s of range %s is reserved for this run", p.address(), o.Name)}, nil
+	return true, []wire.Observation{runbook.Fine("address", "%s of range %s is reserved for this run", p.address(), o.Name)}, nil
 }
 
 // reserveNow reserves the address that is settled on, unless another run holds it or DNS has a name for it.
@@ -144,7 +145,7 @@ func (p *provision) namedInDNS(ctx workflow.Context) (string, error) {
 	if len(records) < 2 {
 		return "", nil
 	}
-	ctx = planning(ctx, "choose an address")
+	ctx = runbook.Planning(ctx, "choose an address")
 	back, system := records[1], p.server.Spec.DNS.System
 	answer, err := dns.Lookup(ctx, dns.LookupInput{System: system, Zone: back.Zone, Name: back.Name, Type: dns.PTR})
 	if err != nil || len(answer.Records) == 0 {

@@ -15,6 +15,7 @@ import (
 	"fermata/activities/secret"
 	"fermata/spec"
 	"fermata/wire"
+	"fermata/workflows/runbook"
 )
 
 // reality is a server as the systems have it.
@@ -33,7 +34,7 @@ type reality struct {
 // read looks at everything that the server has.
 func (p *change) read(ctx workflow.Context) (reality, []wire.Observation) {
 	now := reality{rules: map[string][]firewall.Installed{}}
-	readings := []reading{p.asked.seeMachine(&now), p.checkGuests(&now), checkRecords}
+	readings := []runbook.Reading{p.asked.seeMachine(&now), p.checkGuests(&now), checkRecords}
 	for _, device := range p.firewalls() {
 		readings = append(readings, p.asked.seeRules(device, &now))
 	}
@@ -41,7 +42,7 @@ func (p *change) read(ctx workflow.Context) (reality, []wire.Observation) {
 		readings = append(readings, p.asked.seeMember(&now))
 	}
 	if p.asked.server.Spec.Ticket != nil {
-		readings = append(readings, p.asked.lookAtDesk)
+		readings = append(readings, p.desk(nil).LookAt)
 	}
 	for _, name := range p.asked.probers() {
 		readings = append(readings, lookAtProber(name))
@@ -49,18 +50,18 @@ func (p *change) read(ctx workflow.Context) (reality, []wire.Observation) {
 	if p.placesDisks() {
 		readings = append(readings, p.placeDisks(&now))
 	}
-	seen := look(ctx, readings...)
+	seen := runbook.Look(ctx, readings...)
 	if len((wire.Preview{Observations: seen}).Problems()) > 0 {
 		return now, seen
 	}
-	inside := look(ctx, p.asked.seeGuest(&now, &now.guest), forgiving(p.was.seeGuest(&now, &now.before)))
+	inside := runbook.Look(ctx, p.asked.seeGuest(&now, &now.guest), forgiving(p.was.seeGuest(&now, &now.before)))
 	now.whole = len((wire.Preview{Observations: inside}).Problems()) == 0
 	return now, append(seen, inside...)
 }
 
 // forgiving is a reading whose failure forbids nothing: what is recorded may not be readable any more, such as a version of a
 // secret that was destroyed. Then it is not known what drifted.
-func forgiving(read reading) reading {
+func forgiving(read runbook.Reading) runbook.Reading {
 	return func(ctx workflow.Context) []wire.Observation {
 		seen := read(ctx)
 		for i := range seen {
@@ -82,96 +83,96 @@ func (p *change) firewalls() []string {
 }
 
 // seeMachine finds the one machine of the server.
-func (p *provision) seeMachine(now *reality) reading {
+func (p *provision) seeMachine(now *reality) runbook.Reading {
 	return func(ctx workflow.Context) []wire.Observation {
 		c := p.server.Spec.Compute
-		name := system(compute.Capability, c.System)
+		name := runbook.System(compute.Capability, c.System)
 		found, err := compute.FindVMs(ctx, compute.FindVMsInput{System: c.System, Owner: p.Owner()})
 		if err != nil {
-			return failed(name, err)
+			return runbook.Failed(name, err)
 		}
 		if len(found.Machines) != 1 {
-			return []wire.Observation{problem(name, "%d machines belong to %s, expected one", len(found.Machines), p.Owner())}
+			return []wire.Observation{runbook.Problem(name, "%d machines belong to %s, expected one", len(found.Machines), p.Owner())}
 		}
 		now.machine = found.Machines[0]
 		if now.machine.Power != compute.PoweredOn {
-			return []wire.Observation{problem(name, "machine %s is %s: it must run", now.machine.Name, now.machine.Power)}
+			return []wire.Observation{runbook.Problem(name, "machine %s is %s: it must run", now.machine.Name, now.machine.Power)}
 		}
-		return []wire.Observation{fine(name, "machine %s runs", now.machine.Name)}
+		return []wire.Observation{runbook.Fine(name, "machine %s runs", now.machine.Name)}
 	}
 }
 
 // checkGuests looks whether guests can be reached, and pins the versions of the secrets when the run plans first.
-func (p *change) checkGuests(now *reality) reading {
+func (p *change) checkGuests(now *reality) runbook.Reading {
 	return func(ctx workflow.Context) []wire.Observation {
 		access := p.asked.server.Spec.Access.System
-		name := system("guest access", access)
+		name := runbook.System("guest access", access)
 		refs := p.asked.secrets()
 		checked, err := guest.Check(ctx, guest.CheckInput{System: access, Secrets: refs})
 		if err != nil {
-			return failed(name, err)
+			return runbook.Failed(name, err)
 		}
 		if !p.asked.planned {
 			p.asked.pins = checked.Secrets
 		}
 		now.pins = slices.Clone(p.asked.pins)
-		return []wire.Observation{fine(name, "reachable; %d secrets can be resolved", len(refs))}
+		return []wire.Observation{runbook.Fine(name, "reachable; %d secrets can be resolved", len(refs))}
 	}
 }
 
-func (p *provision) seeRules(device string, now *reality) reading {
+func (p *provision) seeRules(device string, now *reality) runbook.Reading {
 	return func(ctx workflow.Context) []wire.Observation {
-		name := system(firewall.Capability, device)
+		name := runbook.System(firewall.Capability, device)
 		if _, err := firewall.Check(ctx, firewall.CheckInput{System: device}); err != nil {
-			return failed(name, err)
+			return runbook.Failed(name, err)
 		}
 		found, err := firewall.FindRules(ctx, firewall.FindRulesInput{System: device, Owner: p.Owner()})
 		if err != nil {
-			return failed(name, err)
+			return runbook.Failed(name, err)
 		}
 		now.rules[device] = found.Rules
-		return []wire.Observation{fine(name, "%d rules of this owner", len(found.Rules))}
+		return []wire.Observation{runbook.Fine(name, "%d rules of this owner", len(found.Rules))}
 	}
 }
 
-func (p *provision) seeMember(now *reality) reading {
+func (p *provision) seeMember(now *reality) runbook.Reading {
 	return func(ctx workflow.Context) []wire.Observation {
 		lb := p.server.Spec.LoadBalancer
-		name := system(loadbalancer.Capability, lb.System)
+		name := runbook.System(loadbalancer.Capability, lb.System)
 		if _, err := loadbalancer.Check(ctx, loadbalancer.CheckInput{System: lb.System}); err != nil {
-			return failed(name, err)
+			return runbook.Failed(name, err)
 		}
 		found, err := loadbalancer.FindMembers(ctx, loadbalancer.FindMembersInput{System: lb.System, Backend: lb.Backend, Name: p.server.Metadata.Name})
 		if err != nil {
-			return failed(name, err)
+			return runbook.Failed(name, err)
 		}
 		for _, m := range found.Members {
 			if m.Owner != "" && m.Owner != p.Owner() || m.Owner == "" && m.Saved != loadbalancer.Absent {
-				return []wire.Observation{problem(name, "member %s/%s belongs to somebody else", m.Backend, m.Name)}
+				return []wire.Observation{runbook.Problem(name, "member %s/%s belongs to somebody else", m.Backend, m.Name)}
 			}
 			now.member = &m
 		}
-		return []wire.Observation{fine(name, "reachable; backend %s is there", lb.Backend)}
+		return []wire.Observation{runbook.Fine(name, "reachable; backend %s is there", lb.Backend)}
 	}
 }
 
 // seeGuest looks inside, at what this spec names.
-func (p *provision) seeGuest(now *reality, into *guest.Inspection) reading {
+func (p *provision) seeGuest(now *reality, into *guest.Inspection) runbook.Reading {
 	return func(ctx workflow.Context) []wire.Observation {
 		access := p.server.Spec.Access
-		name := system("guest", p.server.Metadata.Name)
+		name := runbook.System("guest", p.server.Metadata.Name)
 		request := guest.InspectRequest{OS: p.server.Spec.OS, Application: p.server.Spec.Application, Volumes: p.volumeRefs(now.machine)}
 		request.OS.Files = p.pinned(request.OS.Files)
 		if a := p.server.Spec.Application; a != nil {
 			files, err := p.rendered(p.pinned(a.Config))
 			if err != nil {
-				return failed(name, invalid("rendering the configuration", err))
+				return runbook.Failed(name, runbook.Invalid("rendering the configuration", err))
 			}
 			request.Files = files
 		}
 		out, err := guest.Inspect(ctx, guest.InspectInput{System: access.System, Host: p.hostOf(now.machine), Request: request})
 		if err != nil {
-			return failed(name, err)
+			return runbook.Failed(name, err)
 		}
 		*into = out.Inspection
 		return nil
@@ -210,14 +211,14 @@ func (p *change) placesDisks() bool {
 }
 
 // placeDisks resolves the datastores of the disks to add.
-func (p *change) placeDisks(now *reality) reading {
+func (p *change) placeDisks(now *reality) runbook.Reading {
 	return func(ctx workflow.Context) []wire.Observation {
 		s := p.asked.server
 		out, err := compute.Plan(ctx, compute.PlanInput{System: s.Spec.Compute.System, Request: compute.PlanRequest{
 			Owner: p.Owner(), Name: s.Metadata.Name, Compute: s.Spec.Compute, Network: s.Spec.Network, Volumes: s.Spec.Storage,
 		}})
 		if err != nil {
-			return failed(system(compute.Capability, s.Spec.Compute.System), err)
+			return runbook.Failed(runbook.System(compute.Capability, s.Spec.Compute.System), err)
 		}
 		now.datastores = out.Planned.Placement.Datastores
 		return nil

@@ -7,6 +7,7 @@ import (
 
 	"fermata/spec"
 	"fermata/wire"
+	"fermata/workflows/runbook"
 )
 
 // refused says what no change does: what would shrink, rename or replace, or take away what a server has.
@@ -24,7 +25,7 @@ func refused(was, asked *spec.Server) []wire.Observation {
 type refusals struct{ seen []wire.Observation }
 
 func (r *refusals) add(what, format string, args ...any) {
-	r.seen = append(r.seen, problem(what, format, args...))
+	r.seen = append(r.seen, runbook.Problem(what, format, args...))
 }
 
 const (

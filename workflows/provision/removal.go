@@ -17,6 +17,7 @@ import (
 	"fermata/decision"
 	"fermata/wire"
 	"fermata/workflows/run"
+	"fermata/workflows/runbook"
 )
 
 // Ids of the steps of a decommission. They stand in keys of objects in the field: never rename one.
@@ -34,9 +35,9 @@ const (
 const gateGrace = "grace"
 
 // all lists the steps of a decommission: out of the pool first, then out of reach, then off; gone only after the grace.
-func (p *decommission) all(f *run.Frame, found estate) []planned {
+func (p *decommission) all(f *run.Frame, found estate) []runbook.Planned {
 	// Switched off, the machine cannot say that the address is its own, and a restore would bring it back.
-	steps := append((&provision{server: p.server}).reserve(), openTicket(f, p.server.Spec.Ticket, p.subject())...)
+	steps := append((&provision{server: p.server}).reserve(), p.desk(f).Open(stepAddress)...)
 	var outward []string
 	if len(found.Members) > 0 {
 		steps = append(steps, p.drain(found))
@@ -59,10 +60,10 @@ func (p *decommission) all(f *run.Frame, found estate) []planned {
 		steps = append(steps, p.leavePool(found))
 	}
 	steps = append(steps, p.destroy(found), p.absent(found))
-	return linked(append(steps, closeTicket(f, p.server)...))
+	return runbook.Linked(append(steps, p.desk(f).Close(everyStepBefore(p.server))...))
 }
 
-func (p *decommission) drain(found estate) planned {
+func (p *decommission) drain(found estate) runbook.Planned {
 	set := func(ctx workflow.Context, op operation.Op, s loadbalancer.State) error {
 		for _, m := range found.Members {
 			_, err := loadbalancer.SetMember(ctx, loadbalancer.SetMemberInput{System: p.server.Spec.LoadBalancer.System, Op: op, Backend: m.Backend, Name: m.Name, State: s})
@@ -72,7 +73,7 @@ func (p *decommission) drain(found estate) planned {
 		}
 		return nil
 	}
-	return planned{
+	return runbook.Planned{
 		Step: run.Step{
 			ID: stepDrain, Title: "drain", Reversal: run.Reversible,
 			Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) {
@@ -80,7 +81,7 @@ func (p *decommission) drain(found estate) planned {
 			},
 			Undo: func(ctx workflow.Context, op operation.Op) error { return set(ctx, op, loadbalancer.Ready) },
 		},
-		action: wire.Change, object: members(found), detail: []string{"no new connections; waits for those in flight"},
+		Action: wire.Change, Object: members(found), Detail: []string{"no new connections; waits for those in flight"},
 	}
 }
 
@@ -92,7 +93,7 @@ func members(found estate) string {
 	return text
 }
 
-func (p *decommission) closePaths(device string, rules []firewall.Installed) planned {
+func (p *decommission) closePaths(device string, rules []firewall.Installed) runbook.Planned {
 	id := stepRules
 	if device != "" {
 		id += "/" + device
@@ -101,9 +102,9 @@ func (p *decommission) closePaths(device string, rules []firewall.Installed) pla
 	for _, r := range rules {
 		detail = append(detail, r.Name)
 	}
-	return planned{
+	return runbook.Planned{
 		Step: run.Step{
-			ID: id, Title: "close the " + system("firewall", device), Reversal: run.Reversible,
+			ID: id, Title: "close the " + runbook.System("firewall", device), Reversal: run.Reversible,
 			Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) {
 				_, err := firewall.CloseOwned(ctx, firewall.CloseOwnedInput{System: device, Op: op})
 				return run.Result{Lines: detail}, err
@@ -111,7 +112,7 @@ func (p *decommission) closePaths(device string, rules []firewall.Installed) pla
 			// The image of before stands in the plan, so it is there even if the step's answer was lost.
 			Undo: func(ctx workflow.Context, _ operation.Op) error { return reopen(ctx, device, rules) },
 		},
-		action: wire.Remove, object: fmt.Sprintf("%d rules", len(rules)), detail: detail,
+		Action: wire.Remove, Object: fmt.Sprintf("%d rules", len(rules)), Detail: detail,
 	}
 }
 
@@ -121,7 +122,7 @@ func reopen(ctx workflow.Context, device string, rules []firewall.Installed) err
 		op := operation.Op{Owner: rules[0].Owner}
 		var err error
 		if op.Key, err = operation.ParseKey(key); err != nil {
-			return invalid("putting a rule back", err)
+			return runbook.Invalid("putting a rule back", err)
 		}
 		var same []firewall.Rule
 		for _, r := range rules {
@@ -146,9 +147,9 @@ func keysOf(rules []firewall.Installed) (keys []string) {
 	return keys
 }
 
-func (p *decommission) retire(found estate, after []string) planned {
+func (p *decommission) retire(found estate, after []string) runbook.Planned {
 	platform := p.server.Spec.Compute.System
-	return planned{
+	return runbook.Planned{
 		Step: run.Step{
 			ID: stepRetire, Title: "shut down and rename", After: after, Reversal: run.Reversible,
 			Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) {
@@ -171,7 +172,7 @@ func (p *decommission) retire(found estate, after []string) planned {
 				return nil
 			},
 		},
-		action: wire.Change, object: machines(found), detail: []string{"kept for " + found.grace().String()},
+		Action: wire.Change, Object: machines(found), Detail: []string{"kept for " + found.grace().String()},
 	}
 }
 
@@ -184,8 +185,8 @@ func machines(found estate) string {
 }
 
 // grace waits on a durable timer. restore undoes the run so far; purge ends the wait.
-func (p *decommission) grace(f *run.Frame, period time.Duration) planned {
-	return planned{
+func (p *decommission) grace(f *run.Frame, period time.Duration) runbook.Planned {
+	return runbook.Planned{
 		Step: run.Step{
 			ID: stepGrace, Title: "grace period", After: []string{stepRetire, stepItemOut}, Reversal: run.Nothing,
 			Do: func(ctx workflow.Context, _ operation.Op) (run.Result, error) {
@@ -205,7 +206,7 @@ func (p *decommission) grace(f *run.Frame, period time.Duration) planned {
 				return run.Result{Lines: []string{ended(command)}}, nil
 			},
 		},
-		action: wire.Observe, object: "for " + period.String(), detail: []string{"restore and purge end it"},
+		Action: wire.Observe, Object: "for " + period.String(), Detail: []string{"restore and purge end it"},
 	}
 }
 
@@ -216,8 +217,8 @@ func ended(c decision.Command) string {
 	return "has passed"
 }
 
-func (p *decommission) leavePool(found estate) planned {
-	return planned{
+func (p *decommission) leavePool(found estate) runbook.Planned {
+	return runbook.Planned{
 		Step: run.Step{
 			ID: stepPoolOut, Title: "remove from the pool", After: []string{stepGrace}, Reversal: run.Irreversible,
 			Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) {
@@ -226,12 +227,12 @@ func (p *decommission) leavePool(found estate) planned {
 			},
 			Undo: func(ctx workflow.Context, _ operation.Op) error { return p.stillInPool(ctx, found) },
 		},
-		action: wire.Remove, object: members(found),
+		Action: wire.Remove, Object: members(found),
 	}
 }
 
-func (p *decommission) destroy(found estate) planned {
-	return planned{
+func (p *decommission) destroy(found estate) runbook.Planned {
+	return runbook.Planned{
 		Step: run.Step{
 			ID: stepDestroy, Title: "destroy the machine and its disks", After: []string{stepGrace, stepPoolOut}, Reversal: run.Irreversible,
 			Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) {
@@ -244,7 +245,7 @@ func (p *decommission) destroy(found estate) planned {
 			},
 			Undo: func(ctx workflow.Context, _ operation.Op) error { return p.stillThere(ctx, found) },
 		},
-		action: wire.Remove, object: machines(found), detail: []string{"with all data on its disks"},
+		Action: wire.Remove, Object: machines(found), Detail: []string{"with all data on its disks"},
 	}
 }
 
@@ -257,7 +258,7 @@ func (p *decommission) stillInPool(ctx workflow.Context, found estate) error {
 	}
 	for _, m := range found.Members {
 		if !slices.ContainsFunc(out.Members, func(s loadbalancer.Status) bool { return s.Backend == m.Backend && s.Name == m.Name }) {
-			return gone("member " + m.Backend + "/" + m.Name)
+			return runbook.Gone("member " + m.Backend + "/" + m.Name)
 		}
 	}
 	return nil
@@ -271,25 +272,20 @@ func (p *decommission) stillThere(ctx workflow.Context, found estate) error {
 	}
 	for _, m := range found.Machines {
 		if !slices.ContainsFunc(out.Machines, func(vm compute.Machine) bool { return vm.ID == m.ID }) {
-			return gone("machine " + m.Name + " (" + m.ID + ")")
+			return runbook.Gone("machine " + m.Name + " (" + m.ID + ")")
 		}
 	}
 	return nil
 }
 
-// gone says that nothing can bring the object back.
-func gone(object string) error {
-	return temporal.NewNonRetryableApplicationError("irreversible: "+object+" is gone", string(fault.NotFound), nil)
-}
-
 // absent looks whether anything of the owner is left, and whether anybody still answers at the address.
-func (p *decommission) absent(found estate) planned {
-	return planned{
+func (p *decommission) absent(found estate) runbook.Planned {
+	return runbook.Planned{
 		Step: run.Step{
 			ID: stepAbsent, Title: "look that nothing is left", After: []string{stepDestroy}, Reversal: run.Nothing,
 			Do: func(ctx workflow.Context, _ operation.Op) (run.Result, error) {
 				left := estate{Rules: map[string][]firewall.Installed{}}
-				for _, o := range look(ctx, p.readings(&left)...) {
+				for _, o := range runbook.Look(ctx, p.readings(&left)...) {
 					if !o.OK {
 						return run.Result{}, temporal.NewApplicationError(o.Name+": "+o.Text, string(fault.Unavailable))
 					}
@@ -304,7 +300,7 @@ func (p *decommission) absent(found estate) planned {
 				return run.Result{Lines: []string{"no machine, rule or pool member of this owner"}}, p.silent(ctx, found)
 			},
 		},
-		action: wire.Observe, object: "everything of " + string(p.Owner()),
+		Action: wire.Observe, Object: "everything of " + string(p.Owner()),
 	}
 }
 
@@ -318,7 +314,7 @@ func (p *decommission) silent(ctx workflow.Context, found estate) error {
 		return nil
 	}
 	address := (&provision{server: p.server}).address()
-	url := "http://" + joined(address, a.Health.Port) + a.Health.Path
+	url := "http://" + runbook.Joined(address, a.Health.Port) + a.Health.Path
 	_, err := probe.Get(ctx, probe.GetInput{System: a.Health.System, Request: probe.Request{URL: url, Absent: true}})
 	return err
 }

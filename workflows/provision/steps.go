@@ -18,34 +18,20 @@ import (
 	"fermata/wire"
 	"fermata/workflows/reservation"
 	"fermata/workflows/run"
+	"fermata/workflows/runbook"
 )
 
 // Ids of steps. They stand in keys of objects in the field: never rename one.
 const (
-	stepAddress     = "address"
-	stepTicket      = "ticket"
-	stepDeploy      = "deploy"
-	stepDisk        = "disk/" // And the volume's name.
-	stepStart       = "start"
-	stepReach       = "reach"
-	stepSystem      = "system"
-	stepVolume      = "volume/" // And the volume's name.
-	stepApplication = "application"
-	stepHealth      = "health"
-	stepFirewall    = "firewall" // And, for a named one, a slash and its name.
-	stepPool        = "pool"
-	stepReady       = "ready"
-	stepVerify      = "verify"
-	stepClose       = "close"
+	stepAddress  = "address"
+	stepDeploy   = "deploy"
+	stepDisk     = "disk/" // And the volume's name.
+	stepStart    = "start"
+	stepFirewall = "firewall" // And, for a named one, a slash and its name.
+	stepPool     = "pool"
+	stepReady    = "ready"
+	stepVerify   = "verify"
 )
-
-// planned is a step with what the plan shows of it.
-type planned struct {
-	run.Step
-	action wire.Action
-	object string
-	detail []string
-}
 
 // Steps returns the steps of the approved plan.
 func (p *provision) Steps(f *run.Frame) ([]run.Step, error) {
@@ -57,63 +43,29 @@ func (p *provision) Steps(f *run.Frame) ([]run.Step, error) {
 		p.settle(*r.Network)
 	}
 	p.pins, p.planned = f.Plan().Plan.Secrets, true
-	return bare(p.all(f, r)), nil
+	return runbook.Bare(p.all(f, r)), nil
 }
 
 // changes is what the plan shows of the steps.
-func (p *provision) changes(r resolved) []wire.PlannedChange { return shown(p.all(nil, r)) }
-
-func bare(all []planned) []run.Step {
-	steps := make([]run.Step, len(all))
-	for i, s := range all {
-		steps[i] = s.Step
-	}
-	return steps
-}
-
-func shown(all []planned) []wire.PlannedChange {
-	changes := make([]wire.PlannedChange, len(all))
-	for i, s := range all {
-		changes[i] = wire.PlannedChange{
-			Step: s.ID, Title: s.Title, After: s.After, Action: s.action, Object: s.object, Detail: s.detail, Reversal: string(s.Reversal),
-		}
-	}
-	return changes
-}
+func (p *provision) changes(r resolved) []wire.PlannedChange { return runbook.Shown(p.all(nil, r)) }
 
 // all lists the steps in the order of the runbook. A step that the spec does not ask for is not there.
-func (p *provision) all(f *run.Frame, r resolved) []planned {
+func (p *provision) all(f *run.Frame, r resolved) []runbook.Planned {
 	s := p.server.Spec
-	steps := slices.Concat(p.reserve(), openTicket(f, s.Ticket, p.subject()), p.machine(f, r), p.inside(f, r))
+	steps := slices.Concat(p.reserve(), p.desk(f).Open(stepAddress), p.machine(f, r), p.inside(f, r))
 	steps = append(steps, p.names()...)
 	steps = append(steps, p.paths()...)
 	if s.LoadBalancer != nil {
 		steps = append(steps, p.service()...)
 	}
 	steps = append(steps, p.register(f, r)...)
-	steps = append(steps, closeTicket(f, p.server)...)
-	return linked(steps)
-}
-
-// linked drops from each step the predecessors that this plan does not have.
-func linked(steps []planned) []planned {
-	have := map[string]bool{}
-	for i := range steps {
-		var after []string
-		for _, id := range steps[i].After {
-			if have[id] {
-				after = append(after, id)
-			}
-		}
-		steps[i].After = after
-		have[steps[i].ID] = true
-	}
-	return steps
+	steps = append(steps, p.desk(f).Close(everyStepBefore(p.server))...)
+	return runbook.Linked(steps)
 }
 
 // reserve keeps the address from any other run until this one ends. From the deployment on the machine holds it.
-func (p *provision) reserve() []planned {
-	return []planned{{
+func (p *provision) reserve() []runbook.Planned {
+	return []runbook.Planned{{
 		Step: run.Step{
 			ID: stepAddress, Title: "reserve the address", Early: true, Reversal: run.Nothing,
 			Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) {
@@ -123,7 +75,7 @@ func (p *provision) reserve() []planned {
 				return reservation.Free(ctx, p.reservationID(), op)
 			},
 		},
-		action: wire.Use, object: "address " + p.address(), detail: p.reservedText(),
+		Action: wire.Use, Object: "address " + p.address(), Detail: p.reservedText(),
 	}}
 }
 
@@ -132,9 +84,9 @@ func (p *provision) reservationID() string {
 }
 
 // machine deploys the machine with its disks and starts it.
-func (p *provision) machine(f *run.Frame, r resolved) []planned {
+func (p *provision) machine(f *run.Frame, r resolved) []runbook.Planned {
 	c := p.server.Spec.Compute
-	steps := []planned{{
+	steps := []runbook.Planned{{
 		Step: run.Step{
 			ID: stepDeploy, Title: "deploy the machine", Reversal: run.Reversible,
 			Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) {
@@ -146,8 +98,8 @@ func (p *provision) machine(f *run.Frame, r resolved) []planned {
 				return err
 			},
 		},
-		action: wire.Create, object: "machine " + p.server.Metadata.Name,
-		detail: []string{
+		Action: wire.Create, Object: "machine " + p.server.Metadata.Name,
+		Detail: []string{
 			"from template " + r.Placement.Template.Name + " (" + r.Placement.Template.ID + ")",
 			fmt.Sprintf("%d CPUs, %s memory", c.CPUs, c.Memory),
 			"folder " + r.Placement.Folder.Name + ", pool " + r.Placement.Pool.Name + ", datastore " + r.Placement.Datastore.Name,
@@ -172,18 +124,18 @@ func (p *provision) request(r resolved) compute.Request {
 }
 
 // disk adds one disk. Disks are added one after the other: a machine takes one change at a time.
-func (p *provision) disk(f *run.Frame, r resolved, v spec.Volume, after string) planned {
+func (p *provision) disk(f *run.Frame, r resolved, v spec.Volume, after string) runbook.Planned {
 	store, own := r.Placement.Datastores[v.Name]
 	if !own {
 		store = r.Placement.Datastore
 	}
-	return planned{
+	return runbook.Planned{
 		Step: run.Step{
 			ID: stepDisk + v.Name, Title: "add disk " + v.Name, After: []string{after}, Reversal: run.WithMachine,
 			Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) {
 				machine, err := run.Output[compute.Machine](f, stepDeploy)
 				if err != nil {
-					return run.Result{}, missing(err)
+					return run.Result{}, runbook.Missing(err)
 				}
 				out, err := compute.AddDisk(ctx, compute.AddDiskInput{System: p.server.Spec.Compute.System, Op: op, Request: compute.DiskRequest{
 					MachineID: machine.ID, Name: v.Name, Bytes: int64(v.Size), Datastore: store,
@@ -191,40 +143,40 @@ func (p *provision) disk(f *run.Frame, r resolved, v spec.Volume, after string) 
 				return run.Result{Output: out.Disk, Lines: []string{"disk UUID " + out.Disk.UUID}}, err
 			},
 		},
-		action: wire.Create, object: "disk " + v.Name, detail: []string{v.Size.String() + " on " + store.Name},
+		Action: wire.Create, Object: "disk " + v.Name, Detail: []string{v.Size.String() + " on " + store.Name},
 	}
 }
 
-func (p *provision) start(f *run.Frame, after []string) planned {
-	return planned{
+func (p *provision) start(f *run.Frame, after []string) runbook.Planned {
+	return runbook.Planned{
 		Step: run.Step{
 			ID: stepStart, Title: "start the machine", After: after, Reversal: run.WithMachine,
 			Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) {
 				machine, err := run.Output[compute.Machine](f, stepDeploy)
 				if err != nil {
-					return run.Result{}, missing(err)
+					return run.Result{}, runbook.Missing(err)
 				}
 				out, err := compute.StartVM(ctx, compute.StartVMInput{System: p.server.Spec.Compute.System, Op: op, MachineID: machine.ID})
 				lines := []string{"address " + strings.Join(out.Machine.Addresses, ", "), fmt.Sprintf("%d host keys read from the platform", len(out.Machine.HostKeys))}
 				return run.Result{Output: out.Machine, Lines: lines}, err
 			},
 		},
-		action: wire.Change, object: "machine " + p.server.Metadata.Name, detail: []string{"powered on"},
+		Action: wire.Change, Object: "machine " + p.server.Metadata.Name, Detail: []string{"powered on"},
 	}
 }
 
 // paths opens the firewalls: one step each, all their rules in one transaction.
-func (p *provision) paths() []planned {
-	var steps []planned
+func (p *provision) paths() []runbook.Planned {
+	var steps []runbook.Planned
 	for _, device := range p.firewalls() {
 		rules := p.rulesFor(device)
 		var detail []string
 		for _, r := range rules {
 			detail = append(detail, fmt.Sprintf("%s: %s to %s port %d/%s", r.Name, strings.Join(r.Sources, ", "), r.Destination, r.Port, r.Protocol))
 		}
-		steps = append(steps, planned{
+		steps = append(steps, runbook.Planned{
 			Step: run.Step{
-				ID: firewallStep(device), Title: "open the " + system("firewall", device), After: p.named(), Reversal: run.Reversible,
+				ID: firewallStep(device), Title: "open the " + runbook.System("firewall", device), After: p.named(), Reversal: run.Reversible,
 				Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) {
 					out, err := firewall.OpenPaths(ctx, firewall.OpenPathsInput{System: device, Op: op, Rules: rules})
 					return run.Result{Output: out.Rules, Lines: detail}, err
@@ -234,7 +186,7 @@ func (p *provision) paths() []planned {
 					return err
 				},
 			},
-			action: wire.Create, object: fmt.Sprintf("%d rules", len(rules)), detail: detail,
+			Action: wire.Create, Object: fmt.Sprintf("%d rules", len(rules)), Detail: detail,
 		})
 	}
 	return steps
@@ -248,7 +200,7 @@ func firewallStep(device string) string {
 }
 
 // service puts the server into the pool and asks for a page as a user would.
-func (p *provision) service() []planned {
+func (p *provision) service() []runbook.Planned {
 	lb := p.server.Spec.LoadBalancer
 	member := p.pooled()
 	object := lb.Backend + "/" + member.Name
@@ -256,7 +208,7 @@ func (p *provision) service() []planned {
 	for _, device := range p.firewalls() {
 		after = append(after, firewallStep(device))
 	}
-	return []planned{{
+	return []runbook.Planned{{
 		Step: run.Step{
 			ID: stepPool, Title: "add to the pool, in drain", After: after, Reversal: run.Reversible,
 			Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) {
@@ -268,7 +220,7 @@ func (p *provision) service() []planned {
 				return err
 			},
 		},
-		action: wire.Create, object: "member " + object, detail: []string{fmt.Sprintf("%s weight %d", joined(member.Address, member.Port), member.Weight)},
+		Action: wire.Create, Object: "member " + object, Detail: []string{fmt.Sprintf("%s weight %d", runbook.Joined(member.Address, member.Port), member.Weight)},
 	}, {
 		Step: run.Step{
 			ID: stepReady, Title: "let traffic in", After: []string{stepPool}, Reversal: run.Nothing, // Undone with the member.
@@ -277,33 +229,22 @@ func (p *provision) service() []planned {
 				return run.Result{Output: out.Status, Lines: []string{"the balancer's check: " + out.Status.Check}}, err
 			},
 		},
-		action: wire.Change, object: "member " + object, detail: []string{"ready, once its health check succeeds"},
+		Action: wire.Change, Object: "member " + object, Detail: []string{"ready, once its health check succeeds"},
 	}, {
 		Step: run.Step{
 			ID: stepVerify, Title: "ask as a user would", After: []string{stepReady}, Reversal: run.Nothing,
 			Do: func(ctx workflow.Context, _ operation.Op) (run.Result, error) {
-				return ask(ctx, lb.VerifySystem, probe.Request{URL: lb.Verify, Contains: lb.VerifyContains})
+				return runbook.Ask(ctx, lb.VerifySystem, probe.Request{URL: lb.Verify, Contains: lb.VerifyContains})
 			},
 		},
-		action: wire.Observe, object: lb.Verify, detail: []string{"a real request through the balancer is answered"},
+		Action: wire.Observe, Object: lb.Verify, Detail: []string{"a real request through the balancer is answered"},
 	}}
-}
-
-func ask(ctx workflow.Context, prober string, r probe.Request) (run.Result, error) {
-	out, err := probe.Get(ctx, probe.GetInput{System: prober, Request: r})
-	if err != nil {
-		return run.Result{}, err
-	}
-	return run.Result{Output: out.Answer, Lines: []string{fmt.Sprintf("%s answered %d: %s", r.URL, out.Answer.Status, out.Answer.Body)}}, nil
 }
 
 func (p *provision) host(f *run.Frame) (guest.Host, error) {
 	machine, err := run.Output[compute.Machine](f, stepStart)
 	if err != nil {
-		return guest.Host{}, missing(err)
+		return guest.Host{}, runbook.Missing(err)
 	}
 	return p.hostOf(machine), nil
 }
-
-// missing holds a step whose predecessor was skipped: only a person knows what to do.
-func missing(err error) error { return invalid("a step before this one is needed", err) }

@@ -9,22 +9,23 @@ import (
 	"fermata/activities/operation"
 	"fermata/wire"
 	"fermata/workflows/run"
+	"fermata/workflows/runbook"
 )
 
-func (p *decommission) findNames(found *estate) reading {
+func (p *decommission) findNames(found *estate) runbook.Reading {
 	return func(ctx workflow.Context) []wire.Observation {
-		name := system(dns.Capability, p.server.Spec.DNS.System)
+		name := runbook.System(dns.Capability, p.server.Spec.DNS.System)
 		for _, zone := range zonesOf(p.server) {
 			out, err := dns.FindRecords(ctx, dns.FindRecordsInput{System: p.server.Spec.DNS.System, Zone: zone, Owner: p.Owner()})
 			if err != nil {
-				return failed(name, err)
+				return runbook.Failed(name, err)
 			}
 			found.Names = append(found.Names, out.Records...)
 		}
-		seen := []wire.Observation{fine(name, "%d records of this owner", len(found.Names))}
+		seen := []wire.Observation{runbook.Fine(name, "%d records of this owner", len(found.Names))}
 		for _, want := range publications(p.server) {
 			if !publishes(found.Names, want) {
-				seen = append(seen, fine(name, "%s of %s of the record is gone; somebody else removed or changed it", want.Type, want.Name))
+				seen = append(seen, runbook.Fine(name, "%s of %s of the record is gone; somebody else removed or changed it", want.Type, want.Name))
 			}
 		}
 		return seen
@@ -42,13 +43,13 @@ func publishes(names []dns.Published, want dns.Record) bool {
 
 // withdraw takes the names away before the grace period, as the rules: who still asks for the name is told that there is none,
 // and not sent to a machine that is off. A restore puts them back as they were, each under the key that it had.
-func (p *decommission) withdraw(found estate) planned {
+func (p *decommission) withdraw(found estate) runbook.Planned {
 	name := p.server.Spec.DNS.System
 	var lines []string
 	for _, r := range found.Names {
 		lines = append(lines, recordText(r.Record))
 	}
-	return planned{
+	return runbook.Planned{
 		Step: run.Step{
 			ID: stepNames, Title: "withdraw the names", After: []string{stepDrain}, Reversal: run.Reversible,
 			Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) {
@@ -57,7 +58,7 @@ func (p *decommission) withdraw(found estate) planned {
 			},
 			Undo: func(ctx workflow.Context, _ operation.Op) error { return p.republish(ctx, found) },
 		},
-		action: wire.Remove, object: fmt.Sprintf("%d DNS records", len(found.Names)), detail: lines,
+		Action: wire.Remove, Object: fmt.Sprintf("%d DNS records", len(found.Names)), Detail: lines,
 	}
 }
 
@@ -65,7 +66,7 @@ func (p *decommission) republish(ctx workflow.Context, found estate) error {
 	for _, r := range found.Names {
 		key, err := operation.ParseKey(r.Key)
 		if err != nil {
-			return invalid("putting a name back", err)
+			return runbook.Invalid("putting a name back", err)
 		}
 		if r.TTL == 0 {
 			continue // Only its mark was there: somebody had removed the record.

@@ -1,4 +1,4 @@
-package provision
+package runbook
 
 import (
 	"fmt"
@@ -14,22 +14,22 @@ import (
 	"fermata/wire"
 )
 
-// planFor is how long a system may take to answer while planning: a person waits for it.
-const planFor = time.Minute
+// PlanFor is how long a system may take to answer while planning: a person waits for it.
+const PlanFor = time.Minute
 
-// reading is one thing to look at while planning.
-type reading func(ctx workflow.Context) []wire.Observation
+// Reading is one thing to look at while planning.
+type Reading func(ctx workflow.Context) []wire.Observation
 
-// planning routes what is read for a plan. Side by side the readings cannot share an id.
-func planning(ctx workflow.Context, summary string) workflow.Context {
+// Planning routes what is read for a plan. Side by side the readings cannot share an id.
+func Planning(ctx workflow.Context, summary string) workflow.Context {
 	route := operation.RouteOf(ctx)
-	route.RetryFor, route.Summary, route.Step = min(route.RetryFor, planFor), summary, ""
+	route.RetryFor, route.Summary, route.Step = min(route.RetryFor, PlanFor), summary, ""
 	return operation.WithRoute(ctx, route)
 }
 
-// look reads side by side and returns what was seen in the order of the readings.
-func look(ctx workflow.Context, readings ...reading) []wire.Observation {
-	ctx = planning(ctx, "plan")
+// Look reads side by side and returns what was seen in the order of the readings.
+func Look(ctx workflow.Context, readings ...Reading) []wire.Observation {
+	ctx = Planning(ctx, "plan")
 	seen := make([][]wire.Observation, len(readings))
 	group := workflow.NewWaitGroup(ctx)
 	for i, read := range readings {
@@ -43,8 +43,8 @@ func look(ctx workflow.Context, readings ...reading) []wire.Observation {
 	return slices.Concat(seen...)
 }
 
-// polled looks whether a worker serves each capability. Nothing else is asked where none does: it would only wait.
-func polled(ctx workflow.Context, site string, capabilities ...string) ([]wire.Observation, error) {
+// Polled looks whether a worker serves each capability. Nothing else is asked where none does: it would only wait.
+func Polled(ctx workflow.Context, site string, capabilities ...string) ([]wire.Observation, error) {
 	names := make([]string, len(capabilities))
 	for i, c := range capabilities {
 		names[i] = operation.Queue(c, site)
@@ -63,28 +63,20 @@ func polled(ctx workflow.Context, site string, capabilities ...string) ([]wire.O
 	return missing, nil
 }
 
-func fine(name, format string, args ...any) wire.Observation {
+func Fine(name, format string, args ...any) wire.Observation {
 	return wire.Observation{Name: name, Text: fmt.Sprintf(format, args...), OK: true}
 }
 
-func problem(name, format string, args ...any) wire.Observation {
+func Problem(name, format string, args ...any) wire.Observation {
 	return wire.Observation{Name: name, Text: fmt.Sprintf(format, args...)}
 }
 
-// failed says why a system could not be read, and what to do.
-func failed(name string, err error) []wire.Observation {
+// Failed says why a system could not be read, and what to do.
+func Failed(name string, err error) []wire.Observation {
 	reason := fault.FromTemporal(err)
 	text := reason.Text
 	if advice := reason.Kind.Advice(); advice != "" {
 		text += " (" + advice + ")"
 	}
 	return []wire.Observation{{Name: name, Text: text}}
-}
-
-// system names a system in what people read.
-func system(capability, name string) string {
-	if name == "" {
-		return capability
-	}
-	return capability + " " + name
 }
