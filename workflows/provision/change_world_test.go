@@ -21,6 +21,7 @@ import (
 	"fermata/activities/record"
 	"fermata/spec"
 	"fermata/wire"
+	"fermata/workflows/runbook"
 )
 
 // standing is a server that is in service, as the activities of a change see it. The drivers are not under test here.
@@ -79,7 +80,7 @@ func (s *standing) make(t *testing.T, server *spec.Server) {
 		s.machine.Disks = append(s.machine.Disks, compute.Disk{Name: v.Name, UUID: "uuid-" + v.Name, Bytes: int64(v.Size), Key: formerRun + "/disk/web-01"})
 		s.sizes["uuid-"+v.Name] = int64(v.Size)
 	}
-	for _, r := range p.rulesFor("") {
+	for _, r := range runbook.RulesFor("", p.server.Spec.Firewall, p.address()) {
 		s.rules = append(s.rules, firewall.Installed{Rule: r, Key: formerRun + "/firewall/web-01", Owner: p.Owner(), Runtime: true, Saved: true})
 	}
 	s.member = &loadbalancer.Status{Member: p.pooled(), Key: formerRun + "/pool/web-01", Owner: p.Owner(), Runtime: loadbalancer.Ready, Saved: loadbalancer.Ready, Healthy: true}

@@ -77,7 +77,7 @@ func (p *change) exchanges(d difference) (steps []runbook.Planned) {
 		}
 		steps = append(steps, runbook.Planned{
 			Step: run.Step{
-				ID: firewallStep(r.Device), Title: "change the " + runbook.System("firewall", r.Device), Reversal: run.Reversible,
+				ID: runbook.FirewallStep(r.Device), Title: "change the " + runbook.System("firewall", r.Device), Reversal: run.Reversible,
 				Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) {
 					return run.Result{Lines: detail}, exchange(ctx, op, r.Out, r.keyed(op))
 				},

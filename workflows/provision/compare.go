@@ -79,9 +79,9 @@ func compared(p *provision, now reality) []wire.Item {
 	if now.before.Services != nil { // The guest was looked at.
 		c.system(p, now.before)
 	}
-	for _, device := range firewallsOf(p.server) {
+	for _, device := range runbook.Firewalls(p.server.Spec.Firewall) {
 		if rules, read := now.rules[device]; read {
-			c.rules(p.rulesFor(device), device, rules)
+			c.rules(runbook.RulesFor(device, p.server.Spec.Firewall, p.address()), device, rules)
 		}
 	}
 	if p.server.Spec.LoadBalancer != nil {

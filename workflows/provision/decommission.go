@@ -123,7 +123,7 @@ func (p *decommission) readRecord(ctx workflow.Context, found *estate) []wire.Ob
 
 func (p *decommission) readings(found *estate) []runbook.Reading {
 	readings := []runbook.Reading{p.findMachines(found)}
-	for _, device := range firewallsOf(p.server) {
+	for _, device := range runbook.Firewalls(p.server.Spec.Firewall) {
 		readings = append(readings, p.findRules(device, found))
 	}
 	if p.server.Spec.LoadBalancer != nil {

@@ -278,7 +278,7 @@ func (p *change) application(now reality, d *difference) {
 // rules are exchanged where they let something else through, or only half of one is there.
 func (p *change) rules(device string, now reality, d *difference) {
 	diff := rulesDiff{Device: device}
-	wanted := p.asked.rulesFor(device)
+	wanted := runbook.RulesFor(device, p.asked.server.Spec.Firewall, p.asked.address())
 	for _, have := range now.rules[device] {
 		i := slices.IndexFunc(wanted, func(w firewall.Rule) bool { return w.Name == have.Name })
 		if i < 0 || ruleText(wanted[i]) != ruleText(have.Rule) {

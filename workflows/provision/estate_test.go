@@ -78,7 +78,7 @@ func TestTheRecordSaysWhatWasAskedDecidedAndDone(t *testing.T) {
 		require.NotEmpty(t, e.Decisions[i].Signed.Signature, "the signature can be checked again")
 	}
 	require.Equal(t, r.PlanHash, e.Decisions[2].Verdict.Envelope.Hash, "what was approved is what was done")
-	for _, id := range []string{runbook.StepTicket, stepDeploy, stepDisk + "data", runbook.StepVolume + "data", stepFirewall, stepPool, stepReady, stepVerify, runbook.StepClose} {
+	for _, id := range []string{runbook.StepTicket, stepDeploy, stepDisk + "data", runbook.StepVolume + "data", runbook.FirewallStep(""), stepPool, stepReady, stepVerify, runbook.StepClose} {
 		require.Equal(t, wire.StepDone, b.step(t, id).State, id)
 	}
 }

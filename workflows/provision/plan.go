@@ -59,7 +59,7 @@ func (p *provision) planHere(ctx workflow.Context) (wire.Preview, error) {
 		},
 	}
 	for _, name := range p.firewalls() {
-		readings = append(readings, p.lookAtFirewall(name))
+		readings = append(readings, runbook.LookAtFirewall(name, p.Owner(), p.made))
 	}
 	if s.LoadBalancer != nil {
 		readings = append(readings, p.lookAtPool)
@@ -74,7 +74,7 @@ func (p *provision) planHere(ctx workflow.Context) (wire.Preview, error) {
 		readings = append(readings, p.lookAtInventory)
 	}
 	for _, name := range p.probers() {
-		readings = append(readings, lookAtProber(name))
+		readings = append(readings, runbook.LookAtProber(name))
 	}
 	plays, played := p.lookAtPlays()
 	seen := runbook.Look(ctx, append(readings, plays...)...)
@@ -131,17 +131,7 @@ func (p *provision) capabilities() []string {
 }
 
 // firewalls are the names of the firewalls that rules go to, each once.
-func (p *provision) firewalls() []string { return firewallsOf(p.server) }
-
-func firewallsOf(server *spec.Server) []string {
-	var names []string
-	for _, r := range server.Spec.Firewall {
-		if !slices.Contains(names, r.System) {
-			names = append(names, r.System)
-		}
-	}
-	return names
-}
+func (p *provision) firewalls() []string { return runbook.Firewalls(p.server.Spec.Firewall) }
 
 func (p *provision) lookAtCompute(r *resolved) runbook.Reading {
 	return func(ctx workflow.Context) []wire.Observation {
@@ -223,27 +213,6 @@ func (p *provision) lookAtGuests(r *resolved, pin func([]secret.Pinned)) runbook
 	}
 }
 
-func (p *provision) lookAtFirewall(device string) runbook.Reading {
-	return func(ctx workflow.Context) []wire.Observation {
-		name := runbook.System(firewall.Capability, device)
-		if _, err := firewall.Check(ctx, firewall.CheckInput{System: device}); err != nil {
-			return runbook.Failed(name, err)
-		}
-		found, err := firewall.FindRules(ctx, firewall.FindRulesInput{System: device, Owner: p.Owner()})
-		if err != nil {
-			return runbook.Failed(name, err)
-		}
-		seen := []wire.Observation{runbook.Fine(name, "reachable")}
-		for _, r := range found.Rules {
-			if p.made(r.Key) {
-				continue
-			}
-			seen = append(seen, runbook.Problem(name, "rule %q of %s exists already (key %s): decommission the server first", r.Name, r.Owner, r.Key))
-		}
-		return seen
-	}
-}
-
 func (p *provision) lookAtPool(ctx workflow.Context) []wire.Observation {
 	lb := p.server.Spec.LoadBalancer
 	name := runbook.System(loadbalancer.Capability, lb.System)
@@ -262,16 +231,6 @@ func (p *provision) lookAtPool(ctx workflow.Context) []wire.Observation {
 		seen = append(seen, runbook.Problem(name, "member %s/%s exists already (%s:%d)", m.Backend, m.Name, m.Address, m.Port))
 	}
 	return seen
-}
-
-func lookAtProber(prober string) runbook.Reading {
-	return func(ctx workflow.Context) []wire.Observation {
-		name := runbook.System(probe.Capability, prober)
-		if _, err := probe.Check(ctx, probe.CheckInput{System: prober}); err != nil {
-			return runbook.Failed(name, err)
-		}
-		return []wire.Observation{runbook.Fine(name, "the way to the service is open")}
-	}
 }
 
 // address is the server's address without its prefix length.

@@ -45,7 +45,7 @@ func (p *change) read(ctx workflow.Context) (reality, []wire.Observation) {
 		readings = append(readings, p.desk(nil).LookAt)
 	}
 	for _, name := range p.asked.probers() {
-		readings = append(readings, lookAtProber(name))
+		readings = append(readings, runbook.LookAtProber(name))
 	}
 	if p.placesDisks() {
 		readings = append(readings, p.placeDisks(&now))
@@ -73,8 +73,8 @@ func forgiving(read runbook.Reading) runbook.Reading {
 
 // firewalls are those that hold rules, or are to hold some.
 func (p *change) firewalls() []string {
-	names := firewallsOf(p.was.server)
-	for _, name := range firewallsOf(p.asked.server) {
+	names := runbook.Firewalls(p.was.server.Spec.Firewall)
+	for _, name := range runbook.Firewalls(p.asked.server.Spec.Firewall) {
 		if !slices.Contains(names, name) {
 			names = append(names, name)
 		}
@@ -245,16 +245,6 @@ func shortest(sources []string) []string {
 		out = append(out, prefix.String())
 	}
 	return out
-}
-
-// rulesFor are the rules that a firewall should hold.
-func (p *provision) rulesFor(device string) (rules []firewall.Rule) {
-	for _, r := range p.server.Spec.Firewall {
-		if r.System == device {
-			rules = append(rules, firewall.Rule{Name: r.Name, Sources: r.From, Destination: p.address(), Protocol: r.Protocol, Port: r.Port})
-		}
-	}
-	return rules
 }
 
 // pooled is the member that the pool should hold.

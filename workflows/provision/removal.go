@@ -43,9 +43,12 @@ func (p *decommission) all(f *run.Frame, found estate) []runbook.Planned {
 		steps = append(steps, p.drain(found))
 		outward = append(outward, stepDrain)
 	}
-	for _, device := range firewallsOf(p.server) {
-		s := p.closePaths(device, found.Rules[device])
-		s.After = []string{stepDrain}
+	for _, device := range runbook.Firewalls(p.server.Spec.Firewall) {
+		id := stepRules
+		if device != "" {
+			id += "/" + device
+		}
+		s := runbook.CloseFirewall(id, device, found.Rules[device], []string{stepDrain})
 		steps = append(steps, s)
 		outward = append(outward, s.ID)
 	}
@@ -91,60 +94,6 @@ func members(found estate) string {
 		text += " " + m.Backend + "/" + m.Name
 	}
 	return text
-}
-
-func (p *decommission) closePaths(device string, rules []firewall.Installed) runbook.Planned {
-	id := stepRules
-	if device != "" {
-		id += "/" + device
-	}
-	var detail []string
-	for _, r := range rules {
-		detail = append(detail, r.Name)
-	}
-	return runbook.Planned{
-		Step: run.Step{
-			ID: id, Title: "close the " + runbook.System("firewall", device), Reversal: run.Reversible,
-			Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) {
-				_, err := firewall.CloseOwned(ctx, firewall.CloseOwnedInput{System: device, Op: op})
-				return run.Result{Lines: detail}, err
-			},
-			// The image of before stands in the plan, so it is there even if the step's answer was lost.
-			Undo: func(ctx workflow.Context, _ operation.Op) error { return reopen(ctx, device, rules) },
-		},
-		Action: wire.Remove, Object: fmt.Sprintf("%d rules", len(rules)), Detail: detail,
-	}
-}
-
-// reopen puts rules back as they were, each under the key that it had.
-func reopen(ctx workflow.Context, device string, rules []firewall.Installed) error {
-	for _, key := range keysOf(rules) {
-		op := operation.Op{Owner: rules[0].Owner}
-		var err error
-		if op.Key, err = operation.ParseKey(key); err != nil {
-			return runbook.Invalid("putting a rule back", err)
-		}
-		var same []firewall.Rule
-		for _, r := range rules {
-			if r.Key == key {
-				same = append(same, r.Rule)
-			}
-		}
-		if _, err := firewall.OpenPaths(ctx, firewall.OpenPathsInput{System: device, Op: op, Rules: same}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// keysOf returns the keys that the rules carry, each once, in the rules' order.
-func keysOf(rules []firewall.Installed) (keys []string) {
-	for _, r := range rules {
-		if !slices.Contains(keys, r.Key) {
-			keys = append(keys, r.Key)
-		}
-	}
-	return keys
 }
 
 func (p *decommission) retire(found estate, after []string) runbook.Planned {
@@ -291,7 +240,7 @@ func (p *decommission) absent(found estate) runbook.Planned {
 					}
 				}
 				n := len(left.Machines) + len(left.Members) + len(left.Names) + len(left.Items)
-				for _, device := range firewallsOf(p.server) {
+				for _, device := range runbook.Firewalls(p.server.Spec.Firewall) {
 					n += len(left.Rules[device])
 				}
 				if n > 0 {

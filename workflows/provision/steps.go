@@ -9,7 +9,6 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"fermata/activities/compute"
-	"fermata/activities/firewall"
 	"fermata/activities/guest"
 	"fermata/activities/loadbalancer"
 	"fermata/activities/operation"
@@ -23,14 +22,13 @@ import (
 
 // Ids of steps. They stand in keys of objects in the field: never rename one.
 const (
-	stepAddress  = "address"
-	stepDeploy   = "deploy"
-	stepDisk     = "disk/" // And the volume's name.
-	stepStart    = "start"
-	stepFirewall = "firewall" // And, for a named one, a slash and its name.
-	stepPool     = "pool"
-	stepReady    = "ready"
-	stepVerify   = "verify"
+	stepAddress = "address"
+	stepDeploy  = "deploy"
+	stepDisk    = "disk/" // And the volume's name.
+	stepStart   = "start"
+	stepPool    = "pool"
+	stepReady   = "ready"
+	stepVerify  = "verify"
 )
 
 // Steps returns the steps of the approved plan.
@@ -169,34 +167,10 @@ func (p *provision) start(f *run.Frame, after []string) runbook.Planned {
 func (p *provision) paths() []runbook.Planned {
 	var steps []runbook.Planned
 	for _, device := range p.firewalls() {
-		rules := p.rulesFor(device)
-		var detail []string
-		for _, r := range rules {
-			detail = append(detail, fmt.Sprintf("%s: %s to %s port %d/%s", r.Name, strings.Join(r.Sources, ", "), r.Destination, r.Port, r.Protocol))
-		}
-		steps = append(steps, runbook.Planned{
-			Step: run.Step{
-				ID: firewallStep(device), Title: "open the " + runbook.System("firewall", device), After: p.named(), Reversal: run.Reversible,
-				Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) {
-					out, err := firewall.OpenPaths(ctx, firewall.OpenPathsInput{System: device, Op: op, Rules: rules})
-					return run.Result{Output: out.Rules, Lines: detail}, err
-				},
-				Undo: func(ctx workflow.Context, op operation.Op) error {
-					_, err := firewall.ClosePaths(ctx, firewall.ClosePathsInput{System: device, Op: op})
-					return err
-				},
-			},
-			Action: wire.Create, Object: fmt.Sprintf("%d rules", len(rules)), Detail: detail,
-		})
+		address := func() (string, error) { return p.address(), nil }
+		steps = append(steps, runbook.OpenFirewall(device, p.server.Spec.Firewall, p.address(), address, p.named()))
 	}
 	return steps
-}
-
-func firewallStep(device string) string {
-	if device == "" {
-		return stepFirewall
-	}
-	return stepFirewall + "/" + device
 }
 
 // service puts the server into the pool and asks for a page as a user would.
@@ -206,7 +180,7 @@ func (p *provision) service() []runbook.Planned {
 	object := lb.Backend + "/" + member.Name
 	after := p.named()
 	for _, device := range p.firewalls() {
-		after = append(after, firewallStep(device))
+		after = append(after, runbook.FirewallStep(device))
 	}
 	return []runbook.Planned{{
 		Step: run.Step{

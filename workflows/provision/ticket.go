@@ -32,8 +32,8 @@ func (p *decommission) subject() string { return "Decommission " + p.asked.Name 
 // everyStepBefore names whatever may come last: runbook.Linked drops what a plan does not have.
 func everyStepBefore(server *spec.Server) []string {
 	after := []string{stepItem, stepVerify, stepReady, stepPool, runbook.StepHealth, runbook.StepApplication, runbook.StepSystem, runbook.StepReach, stepAbsent, stepDestroy, stepResolve}
-	for _, device := range firewallsOf(server) {
-		after = append(after, firewallStep(device))
+	for _, device := range runbook.Firewalls(server.Spec.Firewall) {
+		after = append(after, runbook.FirewallStep(device))
 	}
 	for _, v := range server.Spec.Storage {
 		after = append(after, runbook.StepVolume+v.Name)
