@@ -65,10 +65,10 @@ func (x *bench) look(b *testing.B, c temporal.Client, id, run string) execution 
 	}
 }
 
-// bare begins one of the floor's workflows; wait waits for its end.
-func (x *bench) bare(b *testing.B, many int) (run temporal.WorkflowRun) {
+// bare begins one of the floor's workflows, with its activities on that queue.
+func (x *bench) bare(b *testing.B, queue string) (run temporal.WorkflowRun) {
 	b.Helper()
-	run, err := x.floor.ExecuteWorkflow(b.Context(), temporal.StartWorkflowOptions{TaskQueue: floorQueue, EnableEagerStart: true}, bare, many)
+	run, err := x.floor.ExecuteWorkflow(b.Context(), temporal.StartWorkflowOptions{TaskQueue: floorQueue, EnableEagerStart: true}, bare, steps, queue)
 	require.NoError(b, err)
 	return run
 }

@@ -19,7 +19,7 @@ import (
 func BenchmarkChain(b *testing.B) {
 	x := setup(b, standard)
 	for n := range b.N {
-		f := x.bare(b, steps)
+		f := x.bare(b, floorQueue)
 		require.NoError(b, f.Get(b.Context(), nil))
 		latency := x.look(b, x.floor, f.GetID(), f.GetRunID()).wall
 		server := stage.Server(b, fmt.Sprintf("web-%02d", n+1), fmt.Sprintf("10.20.0.%d", n+11))

@@ -19,11 +19,18 @@ import (
 	"fermata/testsuite/stage"
 )
 
-const floorQueue = "fermata.floor"
+// The floor's own queue, and one that only its activities are taken from.
+const (
+	floorQueue = "fermata.floor"
+	apartQueue = "fermata.floor.apart"
+)
 
-// bare is the floor: as many activities that do nothing, one after the other, in a workflow that does nothing else.
-func bare(ctx workflow.Context, many int) error {
-	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: time.Minute})
+// bare is the floor: as many activities that do nothing, one after the other, in a workflow that does nothing else. On the
+// workflow's own queue the SDK begins them eagerly: the server hands an activity out with the answer to the workflow task, without
+// a dispatch and without a commit of its own. On a queue apart, as Fermata's capabilities have them so that a worker holds only the
+// credentials of what it serves, it cannot.
+func bare(ctx workflow.Context, many int, queue string) error {
+	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: time.Minute, TaskQueue: queue})
 	for range many {
 		if err := workflow.ExecuteActivity(ctx, nothing).Get(ctx, nil); err != nil {
 			return err
@@ -39,11 +46,16 @@ func floor(t testing.TB, s *stage.Stage) temporal.Client {
 	t.Helper()
 	files, err := embedded.Certificates(filepath.Join(s.Folder, "temporal"), sandbox.Namespace)
 	require.NoError(t, err)
-	w := sdk.New(plain(t, s.WorkerConfig, func(*config.TLS) {}), floorQueue, sdk.Options{})
-	w.RegisterWorkflow(bare)
-	w.RegisterActivity(nothing)
-	require.NoError(t, w.Start())
-	t.Cleanup(w.Stop)
+	c := plain(t, s.WorkerConfig, func(*config.TLS) {})
+	for _, queue := range []string{floorQueue, apartQueue} {
+		w := sdk.New(c, queue, sdk.Options{})
+		if queue == floorQueue {
+			w.RegisterWorkflow(bare)
+		}
+		w.RegisterActivity(nothing)
+		require.NoError(t, w.Start())
+		t.Cleanup(w.Stop)
+	}
 	return plain(t, s.Config, func(c *config.TLS) { c.Cert, c.Key = files.Admin.Certificate, files.Admin.Key })
 }
 

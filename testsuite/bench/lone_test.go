@@ -24,12 +24,14 @@ func BenchmarkLoneRun(b *testing.B) {
 
 func lone(b *testing.B, x *bench, asks bool) {
 	b.Helper()
-	var floor, own []execution
+	var floor, apart, own []execution
 	for range b.N {
-		floor, own = nil, nil
+		floor, apart, own = nil, nil, nil
 		for n := range 2 * pairs {
-			f := x.bare(b, steps)
+			f := x.bare(b, floorQueue)
 			require.NoError(b, f.Get(b.Context(), nil))
+			a := x.bare(b, apartQueue) // One after the other: none slows the other down.
+			require.NoError(b, a.Get(b.Context(), nil))
 			r := x.errand(b, x.name())
 			if asks {
 				x.Approve(b, r)
@@ -40,6 +42,7 @@ func lone(b *testing.B, x *bench, asks bool) {
 			}
 			if n >= pairs {
 				floor = append(floor, x.look(b, x.floor, f.GetID(), f.GetRunID()))
+				apart = append(apart, x.look(b, x.floor, a.GetID(), a.GetRunID()))
 				own = append(own, x.look(b, x.Client.Temporal(), r.WorkflowID, r.RunID))
 			}
 		}
@@ -50,13 +53,15 @@ func lone(b *testing.B, x *bench, asks bool) {
 		}
 		return d
 	}
-	f, o := median(walls(floor)), median(walls(own))
+	f, a, o := median(walls(floor)), median(walls(apart)), median(walls(own))
 	b.ReportMetric(ms(f), "floor-ms")
+	b.ReportMetric(ms(a), "floor-apart-ms")
 	b.ReportMetric(ms(o), "run-ms")
 	b.ReportMetric(float64(floor[0].events), "floor-events")
 	b.ReportMetric(float64(own[0].events), "run-events")
 	b.ReportMetric(float64(own[0].bytes)/1024, "run-KiB")
 	if !asks {
+		say("     wall time of a lone run / floor with its activities on a queue apart %12.2f", float64(o)/float64(a))
 		verdict(b, "wall time of a lone run / floor", float64(o)/float64(f), 0.7, true)
 	}
 	verdict(b, "history events of a run / floor", float64(own[0].events)/float64(floor[0].events), 0.75, true)

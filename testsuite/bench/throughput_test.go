@@ -19,15 +19,16 @@ func BenchmarkInFlight(b *testing.B) {
 	for range cap(names) {
 		names = append(names, x.name())
 	}
-	var floor, own float64
+	var floor, apart, own float64
 	for range b.N {
-		floor = x.perSecond(b, func(int) {
-			require.NoError(b, x.bare(b, steps).Get(b.Context(), nil))
-		})
+		floor = x.perSecond(b, func(int) { require.NoError(b, x.bare(b, floorQueue).Get(b.Context(), nil)) })
+		apart = x.perSecond(b, func(int) { require.NoError(b, x.bare(b, apartQueue).Get(b.Context(), nil)) })
 		own = x.perSecond(b, func(n int) { x.done(b, x.errand(b, names[n])) })
 	}
 	b.ReportMetric(floor, "floor/s")
+	b.ReportMetric(apart, "floor-apart/s")
 	b.ReportMetric(own, "runs/s")
+	say("     runs per second, 50 in flight / floor with its activities on a queue apart %12.2f", own/apart)
 	verdict(b, "runs per second, 50 in flight / floor", own/floor, 1.2, false)
 }
 

@@ -96,7 +96,10 @@ func (f *Frame) ask(ctx workflow.Context) error {
 }
 
 // purpose is what people are asked for at a gate, in words.
-func purpose(gate string) string {
+func (f *Frame) purpose(gate string) string {
+	if c, ok := f.state.Consents[strings.TrimPrefix(gate, gateConsent)]; ok {
+		return "approve: " + c.What
+	}
 	if gate == gateReview {
 		return "review what was done"
 	}
@@ -108,7 +111,7 @@ func (f *Frame) asking(id string, gate *approval.Gate) wire.Gate {
 	deadline := gate.Deadline
 	g := wire.Gate{
 		ID: id, Commands: []decision.Command{decision.Approve, decision.Reject}, Deadline: &deadline,
-		Why: gate.Wants(purpose(id)),
+		Why: gate.Wants(f.purpose(id)),
 	}
 	if gate.Terms == nil {
 		return g
@@ -128,7 +131,7 @@ func (f *Frame) shown(id string, gate *approval.Gate) {
 	for i, g := range f.state.Gates {
 		if g.ID == id && gate.Terms != nil {
 			now := f.asking(id, gate)
-			now.Nonce, now.Opened, now.Hash = g.Nonce, g.Opened, g.Hash
+			now.Nonce, now.Opened, now.Hash, now.Step = g.Nonce, g.Opened, g.Hash, g.Step
 			f.state.Gates[i] = now
 		}
 	}
@@ -136,7 +139,7 @@ func (f *Frame) shown(id string, gate *approval.Gate) {
 
 // waiting is the notice of an open gate.
 func (f *Frame) waiting(ctx workflow.Context, event notify.Event, id string, gate *approval.Gate) notify.Notice {
-	n := f.notice(ctx, event, gate.Wants(purpose(id)))
+	n := f.notice(ctx, event, gate.Wants(f.purpose(id)))
 	n.Hash, n.Deadline = f.hash(), gate.Deadline
 	return n
 }

@@ -3,6 +3,7 @@ package run
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -185,6 +186,9 @@ func (f *Frame) consider(e decision.Envelope, now *decision.Terms, at time.Time)
 	gate := f.state.Approval
 	if e.Gate == gateReview {
 		gate = f.state.Review
+	}
+	if c, ok := f.state.Consents[strings.TrimPrefix(e.Gate, gateConsent)]; ok {
+		gate = c.Gate
 	}
 	if gate == nil {
 		return decision.CodeGate, "nothing waits for an approval"

@@ -26,6 +26,7 @@ type state struct {
 	Terms     *decision.Terms     `json:"terms,omitempty"` // What the policy said before the run did anything; nil without a policy file.
 	Approval  *approval.Gate      `json:"approval,omitempty"`
 	Review    *approval.Gate      `json:"review,omitempty"`   // Of an emergency change.
+	Consents  map[string]consent  `json:"consents,omitempty"` // By the step that asks, while it waits.
 	Approved  string              `json:"approved,omitempty"` // What the policy approved beforehand, in words.
 	Confirmed bool                `json:"confirmed"`          // Planned again after the approval, with the same hash.
 	Gates     []wire.Gate         `json:"gates"`
