@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -89,6 +90,38 @@ func Decommission(name string, grace *time.Duration) (Request, error) {
 		kind: wire.DecommissionServer, workflowID: wire.ServerWorkflowID(name), owner: "server/" + name,
 		document: document, summary: "Decommission " + name,
 	}, err
+}
+
+// ProvisionInstance asks for an instance of a cloud.
+func ProvisionInstance(s *spec.Instance) (Request, error) {
+	document, err := marshal(s)
+	return instanceRequest(wire.ProvisionInstance, "Provision ", s.Metadata.Name, s.Metadata.Site, document), err
+}
+
+// DecommissionInstance asks to take an instance out of service and keep it for the grace period; nil: the one in its spec.
+// database says what becomes of its database: keep, archive or drop; empty: what its spec says.
+func DecommissionInstance(name string, grace *time.Duration, database string) (Request, error) {
+	if database != "" && !slices.Contains([]string{spec.DatabaseKeep, spec.DatabaseArchive, spec.DatabaseDrop}, database) {
+		return Request{}, fault.New(fault.Invalid, "expected keep, archive or drop for the database, found %q", database)
+	}
+	asked := wire.Decommission{Kind: wire.DecommissionKind, Name: name, Database: database}
+	if grace != nil {
+		seconds := int64(*grace / time.Second)
+		asked.Grace = &seconds
+	}
+	document, err := marshal(asked)
+	return instanceRequest(wire.DecommissionInstance, "Decommission ", name, "", document), err
+}
+
+// RotateDatabasePassword asks for another password of an instance's database login.
+func RotateDatabasePassword(name string) (Request, error) {
+	document, err := marshal(wire.Rotation{Kind: wire.RotationKind, Name: name})
+	return instanceRequest(wire.RotateDatabasePassword, "Rotate the database password of ", name, "", document), err
+}
+
+func instanceRequest(kind, doing, name, site string, document json.RawMessage) Request {
+	id := wire.InstanceWorkflowID(name)
+	return Request{kind: kind, plans: wire.PlanInstance, workflowID: id, owner: id, site: site, document: document, summary: doing + name}
 }
 
 // WorkflowID is the id that the run will have: the lock on its target.

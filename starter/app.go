@@ -28,7 +28,7 @@ func New() *cli.App {
 		Commands: []*cli.Command{
 			planCommand(), runCommand(), diffCommand(), listCommand(), showCommand(), watchCommand(),
 			approveCommand(), rejectCommand(), retryCommand(), skipCommand(), undoCommand(), cancelCommand(),
-			decommissionCommand(), restoreCommand(), purgeCommand(), startCommand(),
+			decommissionCommand(), restoreCommand(), purgeCommand(), rotateDatabaseCommand(), startCommand(),
 			stopCommand(), resumeCommand(), automationCommand(), policyCommand(),
 			historyCommand(), schemaCommand(), validateCommand(), doctorCommand(), keysCommand(), codecCommand(), versionCommand(),
 		},

@@ -148,45 +148,60 @@ func (s *session) untilFree(ctx context.Context, workflowID string) error {
 	}
 }
 
-// readSpec reads a file as the spec of a server or of a fleet: one of the two is nil.
-func readSpec(file string) (*spec.Server, *spec.Fleet, error) {
-	data, err := readDocument(file)
-	if err != nil {
-		return nil, nil, err
-	}
-	if document.Read(file, data).Kind() == spec.KindFleet {
-		fleet, err := spec.ParseFleet(file, data)
-		return nil, fleet, err
-	}
-	server, err := spec.Parse(file, data)
-	return server, nil, err
+// wanted is a spec that asks for something: one of its fields is set.
+type wanted struct {
+	server   *spec.Server
+	fleet    *spec.Fleet
+	instance *spec.Instance
 }
 
-// readMetadata reads what the policy looks at in the spec of a server or of a fleet.
+// readSpec reads a file as the spec of a server, a fleet or an instance.
+func readSpec(file string) (w wanted, err error) {
+	data, err := readDocument(file)
+	if err != nil {
+		return w, err
+	}
+	switch document.Read(file, data).Kind() {
+	case spec.KindFleet:
+		w.fleet, err = spec.ParseFleet(file, data)
+	case spec.KindInstance:
+		w.instance, err = spec.ParseInstance(file, data)
+	default:
+		w.server, err = spec.Parse(file, data)
+	}
+	return w, err
+}
+
+// readMetadata reads what the policy looks at in a spec.
 func readMetadata(file string) (spec.Metadata, error) {
-	server, fleet, err := readSpec(file)
+	w, err := readSpec(file)
 	switch {
 	case err != nil:
 		return spec.Metadata{}, err
-	case fleet != nil:
-		return fleet.Metadata, nil
+	case w.fleet != nil:
+		return w.fleet.Metadata, nil
+	case w.instance != nil:
+		return w.instance.Metadata, nil
 	}
-	return server.Metadata, nil
+	return w.server.Metadata, nil
 }
 
 // readRequest reads the only argument as a spec, and says what it asks for.
 func readRequest(c *cli.Context) (asking, error) {
-	server, fleet, err := readSpec(c.Args().First())
+	w, err := readSpec(c.Args().First())
 	switch {
 	case err != nil:
 		return nil, err
-	case fleet != nil && c.Bool("emergency"):
+	case w.fleet != nil && c.Bool("emergency"):
 		return nil, usage("--emergency: a fleet cannot act first; start the servers that cannot wait one by one")
-	case fleet != nil:
-		request, err := client.Fleet(fleet)
+	case w.fleet != nil:
+		request, err := client.Fleet(w.fleet)
+		return always(request), err
+	case w.instance != nil:
+		request, err := client.ProvisionInstance(w.instance)
 		return always(request), err
 	}
-	return func(ctx context.Context, s *session) (client.Request, error) { return s.client.Ask(ctx, server) }, nil
+	return func(ctx context.Context, s *session) (client.Request, error) { return s.client.Ask(ctx, w.server) }, nil
 }
 
 // always asks for the same, whatever things are like at that moment.
@@ -207,11 +222,13 @@ func readDocument(file string) ([]byte, error) {
 
 func decommissionCommand() *cli.Command {
 	return &cli.Command{
-		Name: "decommission", Usage: "take a server out of service; keep it for a while, then remove all it has", ArgsUsage: "NAME",
-		Description: "   fermata decommission web-01 --grace 72h\n\n" +
-			"Within the grace period `fermata restore web-01` brings it back and `fermata purge web-01` removes it at once.",
+		Name: "decommission", Usage: "take a server or an instance out of service; keep it for a while, then remove all it has", ArgsUsage: "NAME",
+		Description: "   fermata decommission web-01 --grace 72h\n   fermata decommission instance/app-01 --database archive\n\n" +
+			"Within the grace period `fermata restore web-01` brings it back and `fermata purge web-01` removes it at once.\n" +
+			"Before a database is dropped, somebody is asked to approve that by itself.",
 		Flags: append([]cli.Flag{
-			&cli.DurationFlag{Name: "grace", Usage: "how long the machine is kept, switched off", DefaultText: "run.grace of the server's spec"},
+			&cli.DurationFlag{Name: "grace", Usage: "how long the machine is kept, switched off", DefaultText: "run.grace of its spec"},
+			&cli.StringFlag{Name: "database", Usage: "what becomes of an instance's database: `keep`, archive (a dump, then drop) or drop", DefaultText: "database.onDecommission of its spec"},
 		}, startFlags()...),
 		Before: arguments(1, 1),
 		Action: func(c *cli.Context) error {
@@ -223,9 +240,40 @@ func decommissionCommand() *cli.Command {
 			if grace != nil && *grace < 0 {
 				return usage("--grace: expected zero or more, such as 72h")
 			}
-			return starting(c, func(context.Context, *session) (client.Request, error) {
-				return client.Decommission(serverName(c.Args().First()), grace)
-			})
+			request, err := decommission(c.Args().First(), grace, c.String("database"))
+			if err != nil {
+				return err
+			}
+			return starting(c, always(request))
+		},
+	}
+}
+
+// decommission asks for the end of what is named: instance/app-01, server/web-01, or just web-01.
+func decommission(name string, grace *time.Duration, database string) (client.Request, error) {
+	if instance, ok := strings.CutPrefix(name, "instance/"); ok {
+		return client.DecommissionInstance(instance, grace, database)
+	}
+	if database != "" {
+		return client.Request{}, usage("--database: a server has none; say instance/%s if an instance is meant", name)
+	}
+	return client.Decommission(serverName(name), grace)
+}
+
+func rotateDatabaseCommand() *cli.Command {
+	return &cli.Command{
+		Name: "rotate-database", Usage: "give an instance's database login another password, without an outage", ArgsUsage: "INSTANCE",
+		Description: "   fermata rotate-database app-01\n\n" +
+			"The other of its two logins gets a new password, the instance's connection file is written anew and proven, and only then\n" +
+			"the login in use so far is disabled.",
+		Flags:  startFlags(),
+		Before: arguments(1, 1),
+		Action: func(c *cli.Context) error {
+			request, err := client.RotateDatabasePassword(strings.TrimPrefix(c.Args().First(), "instance/"))
+			if err != nil {
+				return err
+			}
+			return starting(c, always(request))
 		},
 	}
 }

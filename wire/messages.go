@@ -29,12 +29,23 @@ type StartOutput struct {
 	LeftBehind []string `json:"left_behind,omitempty"`
 }
 
-// Decommission asks to take a server out of service.
+// Decommission asks to take a server or an instance out of service.
 type Decommission struct {
 	Kind  string `json:"kind"` // DecommissionKind.
 	Name  string `json:"name"`
-	Grace *int64 `json:"grace,omitempty"` // Seconds that the machine is kept; absent: as the server's spec says.
+	Grace *int64 `json:"grace,omitempty"` // Seconds that the machine is kept; absent: as its spec says.
+	// Database says what becomes of an instance's database: keep, archive or drop; absent: as its spec says.
+	Database string `json:"database,omitempty"`
 }
+
+// Rotation asks for another password of an instance's database login.
+type Rotation struct {
+	Kind string `json:"kind"` // RotationKind.
+	Name string `json:"name"` // Of the instance.
+}
+
+// RotationKind is the kind of a Rotation document.
+const RotationKind = "Rotation"
 
 // DecommissionKind is the kind of a Decommission document.
 const DecommissionKind = "Decommission"

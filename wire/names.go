@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"go.temporal.io/sdk/temporal"
+
+	"fermata/activities/operation"
 )
 
 // Queue is the task queue of all workflows.
@@ -14,19 +16,24 @@ const Queue = "fermata"
 
 // Workflow types.
 const (
-	ProvisionServer    = "ProvisionServer"
-	DecommissionServer = "DecommissionServer"
-	ChangeServer       = "ChangeServer"
-	CompareServer      = "CompareServer"
-	PlanServer         = "PlanServer"
-	ProvisionFleet     = "ProvisionFleet"
-	PlanFleet          = "PlanFleet"
-	PlanMember         = "PlanMember"
-	CheckSystems       = "CheckSystems"
-	ReadRecords        = "ReadRecords"
-	HoldReservation    = "HoldReservation"
-	SendNotice         = "SendNotice"
-	Guard              = "Guard"
+	ProvisionServer        = "ProvisionServer"
+	DecommissionServer     = "DecommissionServer"
+	ChangeServer           = "ChangeServer"
+	CompareServer          = "CompareServer"
+	PlanServer             = "PlanServer"
+	ProvisionInstance      = "ProvisionInstance"
+	DecommissionInstance   = "DecommissionInstance"
+	RotateDatabasePassword = "RotateDatabasePassword"
+	PlanInstance           = "PlanInstance"
+	ExpireAccount          = "ExpireAccount"
+	ProvisionFleet         = "ProvisionFleet"
+	PlanFleet              = "PlanFleet"
+	PlanMember             = "PlanMember"
+	CheckSystems           = "CheckSystems"
+	ReadRecords            = "ReadRecords"
+	HoldReservation        = "HoldReservation"
+	SendNotice             = "SendNotice"
+	Guard                  = "Guard"
 )
 
 // Messages that a run understands.
@@ -61,11 +68,24 @@ var (
 // ServerWorkflowID is the id of whatever changes a server: it is the lock on that server.
 func ServerWorkflowID(name string) string { return "server/" + name }
 
+// InstanceWorkflowID is the id of whatever changes an instance: it is the lock on that instance.
+func InstanceWorkflowID(name string) string { return "instance/" + name }
+
+// ExpiryPrefix begins the ids of what waits for the end of an account.
+const ExpiryPrefix = "expiry/"
+
+// ExpiryWorkflowID is the id of what waits for the end of an account: of the owner, in a system of its own or in the guest.
+func ExpiryWorkflowID(owner operation.Owner, place, account string) string {
+	return ExpiryPrefix + string(owner) + "/" + place + "/" + account
+}
+
 // InnerWorkflows are the types of what only runs start, as children of theirs. InnerPrefixes begin their ids.
-func InnerWorkflows() []string { return []string{HoldReservation, SendNotice, PlanMember} }
+func InnerWorkflows() []string {
+	return []string{HoldReservation, SendNotice, PlanMember, ExpireAccount}
+}
 
 // InnerPrefixes begin the ids of what only runs start.
-func InnerPrefixes() []string { return []string{"address/", "notice/"} }
+func InnerPrefixes() []string { return []string{"address/", "notice/", ExpiryPrefix} }
 
 // AddressReservationID is the id of what reserves an address (without prefix length) at a site: it is the lock on it.
 func AddressReservationID(site, address string) string {
@@ -76,7 +96,9 @@ func AddressReservationID(site, address string) string {
 }
 
 // Inquiries are the types of short runs that only read.
-func Inquiries() []string { return []string{PlanServer, CompareServer, CheckSystems, ReadRecords} }
+func Inquiries() []string {
+	return []string{PlanServer, PlanInstance, CompareServer, CheckSystems, ReadRecords}
+}
 
 // InquiryPrefix begins the ids of short runs that only read.
 const InquiryPrefix = "inquiry/"

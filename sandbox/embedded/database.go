@@ -29,7 +29,7 @@ func prepareDatabase(o Options) (*config.SQL, error) {
 	file := filepath.Join(o.Folder, "temporal.db")
 	database := &config.SQL{
 		PluginName: store, DatabaseName: file,
-		ConnectAttributes: map[string]string{"mode": "rwc", "_journal_mode": "wal", "_synchronous": "1"},
+		ConnectAttributes: map[string]string{"mode": "rwc", "journal_mode": "wal", "synchronous": "2"},
 	}
 	version := filepath.Join(o.Folder, "temporal.version")
 	made, err := os.ReadFile(version)
@@ -59,7 +59,7 @@ func create(database *config.SQL, file, version string) error {
 			return fmt.Errorf("removing an unfinished database: %w", err)
 		}
 	}
-	unfinished.ConnectAttributes = map[string]string{"mode": "rwc", "_synchronous": "1"}
+	unfinished.ConnectAttributes = map[string]string{"mode": "rwc"}
 	if err := sqliteschema.SetupSchema(&unfinished); err != nil {
 		return fmt.Errorf("making the schema in %s: %w", unfinished.DatabaseName, err)
 	}
