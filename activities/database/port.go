@@ -121,11 +121,22 @@ type Archive struct {
 	SHA256 string `json:"sha256"`
 }
 
+// Files knows the file that the server's own clients read how to connect from.
+type Files interface {
+	// Render writes the file: where the server is, the role, its database and its password. ca is the path of the file on the
+	// client's machine that holds Endpoint's CA; empty where there is none.
+	Render(c Credentials, ca string) (secret.Value, error)
+	// Parse reads what Render wrote. Invalid: it is no such file. Conflict: it leads elsewhere than to this server, or trusts
+	// others than ca.
+	Parse(content secret.Value, ca string) (Credentials, error)
+}
+
 // Server is what a database server offers.
 type Server interface {
 	Reader
 	Editor
 	Prover
+	Files
 }
 
 // Client is the machine that a role's connections come from.
