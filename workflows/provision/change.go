@@ -8,7 +8,6 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"fermata/activities/operation"
-	"fermata/activities/record"
 	"fermata/decision"
 	"fermata/wire"
 	"fermata/workflows/run"
@@ -104,12 +103,4 @@ func (p *change) Steps(f *run.Frame) ([]run.Step, error) {
 		p.asked.settle(*d.Network)
 	}
 	return runbook.Bare(p.all(f, d)), nil
-}
-
-// checkRecords looks whether the record of this run can be written.
-func checkRecords(ctx workflow.Context) []wire.Observation {
-	if err := record.CheckStore(ctx); err != nil {
-		return runbook.Failed("records", err)
-	}
-	return []wire.Observation{runbook.Fine("records", "can be written")}
 }

@@ -122,7 +122,7 @@ func (p *change) changeSystem(f *run.Frame, settings spec.OS) func(workflow.Cont
 		if err != nil {
 			return run.Result{}, err
 		}
-		settings.Files = p.asked.pinned(settings.Files)
+		settings.Files = p.asked.pins.Files(settings.Files)
 		out, err := guest.ChangeSystem(ctx, guest.ChangeSystemInput{
 			System: p.asked.server.Spec.Access.System, Op: op, Host: h, Request: guest.SystemRequest{OS: settings},
 		})
@@ -214,7 +214,7 @@ func (p *change) fileStep(f *run.Frame, d difference) []runbook.Planned {
 		Step: run.Step{
 			ID: stepFiles, Title: "write files", Reversal: run.Reversible, Do: p.changeSystem(f, spec.OS{Files: files}),
 			Undo: func(ctx workflow.Context, op operation.Op) error {
-				return p.restore(ctx, f, op, guest.ImageRequest{Files: p.asked.pinned(files)})
+				return p.restore(ctx, f, op, guest.ImageRequest{Files: p.asked.pins.Files(files)})
 			},
 		},
 		Action: wire.Change, Object: fmt.Sprintf("%d files", len(files)), Detail: texts(d.Files),

@@ -184,7 +184,7 @@ func (p *provision) wasInstalled() bool { return p != nil && p.server.Spec.Appli
 // image is what the application's change writes, and what was there.
 func (p *change) image(d difference) (guest.ImageRequest, error) {
 	a := *p.asked.server.Spec.Application
-	files, err := p.asked.rendered(p.asked.pinned(a.Config))
+	files, err := p.asked.rendered(p.asked.pins.Files(a.Config))
 	if err != nil {
 		return guest.ImageRequest{}, runbook.Invalid("rendering the configuration", err)
 	}

@@ -137,7 +137,7 @@ func (c *comparison) system(p *provision, seen guest.Inspection) {
 	files := os.Files
 	if a := p.server.Spec.Application; a != nil {
 		c.application(*a, seen)
-		rendered, err := p.rendered(p.pinned(a.Config))
+		rendered, err := p.rendered(p.pins.Files(a.Config))
 		if err == nil { // It was rendered to be looked at.
 			files = slices.Concat(files, rendered)
 		}

@@ -64,7 +64,7 @@ func (p *provision) play(f *run.Frame, r resolved, play spec.Play, after []strin
 				asked.Digest = book.Digest
 				secrets := map[string]secret.Ref{}
 				for _, name := range play.SecretNames() {
-					secrets[name] = p.exact(secret.Ref(play.Secrets[name]))
+					secrets[name] = p.pins.Exact(secret.Ref(play.Secrets[name]))
 				}
 				out, err := configuration.Apply(ctx, configuration.ApplyInput{
 					System: play.System, Op: op, Play: asked, Secrets: secrets,
@@ -148,7 +148,7 @@ func (r resolved) playbook(name string) playbook {
 func (p *provision) playSecrets(play spec.Play) []secret.Ref {
 	var refs []secret.Ref
 	for _, name := range play.SecretNames() {
-		refs = append(refs, p.exact(secret.Ref(play.Secrets[name])))
+		refs = append(refs, p.pins.Exact(secret.Ref(play.Secrets[name])))
 	}
 	return refs
 }

@@ -263,7 +263,7 @@ func (p *change) application(now reality, d *difference) {
 		app.Parts = append(app.Parts, pair{Name: "archive in " + a.Archive.Into, Was: orNone(app.Archive), Is: strings.ToLower(a.Archive.SHA256)})
 	}
 	states := now.guest.Files[min(len(p.asked.server.Spec.OS.Files), len(now.guest.Files)):]
-	files, err := p.asked.rendered(p.asked.pinned(a.Config))
+	files, err := p.asked.rendered(p.asked.pins.Files(a.Config))
 	if err == nil { // It was rendered to be looked at.
 		app.Parts = append(app.Parts, p.files(files, states)...)
 	}

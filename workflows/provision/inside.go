@@ -38,7 +38,7 @@ func (p *provision) inside(f *run.Frame, r resolved) []runbook.Planned {
 func (p *provision) guest(f *run.Frame) runbook.Guest {
 	return runbook.Guest{
 		Name: p.server.Metadata.Name, Domain: p.server.Spec.Network.Domain, Access: p.server.Spec.Access,
-		Host: func() (guest.Host, error) { return p.host(f) }, Pinned: p.pinned,
+		Host: func() (guest.Host, error) { return p.host(f) }, Pinned: p.pins.Files,
 	}
 }
 

@@ -18,7 +18,6 @@ import (
 	"fermata/activities/loadbalancer"
 	"fermata/activities/operation"
 	"fermata/activities/probe"
-	"fermata/activities/record"
 	"fermata/activities/secret"
 	"fermata/activities/ticketing"
 	"fermata/spec"
@@ -46,17 +45,12 @@ func (p *provision) planHere(ctx workflow.Context) (wire.Preview, error) {
 	pins := slices.Clone(p.pins)
 	pinning := p.pinning(ctx)
 	readings := []runbook.Reading{
-		p.lookAtCompute(&r), p.lookAtGuests(&r, func(versions []secret.Pinned) {
+		p.lookAtCompute(&r), runbook.LookAtGuests(p.server.Spec.Access.System, p.secrets(), &r.AuthorizedKey, func(versions []secret.Pinned) {
 			if pinning {
 				pins = versions
 			}
 		}), p.lookAtReservation,
-		func(ctx workflow.Context) []wire.Observation {
-			if err := record.CheckStore(ctx); err != nil {
-				return runbook.Failed("records", err)
-			}
-			return []wire.Observation{runbook.Fine("records", "can be written")}
-		},
+		runbook.LookAtRecords,
 	}
 	for _, name := range p.firewalls() {
 		readings = append(readings, runbook.LookAtFirewall(name, p.Owner(), p.made))
@@ -193,24 +187,6 @@ func (p *provision) lookAtReservation(ctx workflow.Context) []wire.Observation {
 		return []wire.Observation{runbook.Problem("address", "%s", reservation.Taken(p.reservationID(), holder))}
 	}
 	return nil
-}
-
-func (p *provision) lookAtGuests(r *resolved, pin func([]secret.Pinned)) runbook.Reading {
-	return func(ctx workflow.Context) []wire.Observation {
-		access := p.server.Spec.Access.System
-		name := runbook.System("guest access", access)
-		checked, err := guest.Check(ctx, guest.CheckInput{System: access, Secrets: p.secrets()})
-		if err != nil {
-			return runbook.Failed(name, err)
-		}
-		pin(checked.Secrets)
-		key, err := guest.AuthorizedKey(ctx, guest.AuthorizedKeyInput{System: access})
-		if err != nil {
-			return runbook.Failed(name, err)
-		}
-		r.AuthorizedKey = key.Key
-		return []wire.Observation{runbook.Fine(name, "reachable; %d secrets can be resolved", len(p.secrets()))}
-	}
 }
 
 func (p *provision) lookAtPool(ctx workflow.Context) []wire.Observation {

@@ -12,7 +12,6 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"fermata/activities/operation"
-	"fermata/activities/secret"
 	"fermata/decision"
 	"fermata/spec"
 	"fermata/wire"
@@ -84,7 +83,7 @@ type provision struct {
 	server *spec.Server
 	// pins are the versions of secrets that the plan in force holds on to, once there is one. To plan again must not pin
 	// anew: a rotation meanwhile is no change of what was approved.
-	pins    []secret.Pinned
+	pins    runbook.Pins
 	planned bool
 
 	// What a range needs: how the document has the network, who holds the address that was looked at last, and whether this

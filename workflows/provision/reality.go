@@ -34,7 +34,7 @@ type reality struct {
 // read looks at everything that the server has.
 func (p *change) read(ctx workflow.Context) (reality, []wire.Observation) {
 	now := reality{rules: map[string][]firewall.Installed{}}
-	readings := []runbook.Reading{p.asked.seeMachine(&now), p.checkGuests(&now), checkRecords}
+	readings := []runbook.Reading{p.asked.seeMachine(&now), p.checkGuests(&now), runbook.LookAtRecords}
 	for _, device := range p.firewalls() {
 		readings = append(readings, p.asked.seeRules(device, &now))
 	}
@@ -162,9 +162,9 @@ func (p *provision) seeGuest(now *reality, into *guest.Inspection) runbook.Readi
 		access := p.server.Spec.Access
 		name := runbook.System("guest", p.server.Metadata.Name)
 		request := guest.InspectRequest{OS: p.server.Spec.OS, Application: p.server.Spec.Application, Volumes: p.volumeRefs(now.machine)}
-		request.OS.Files = p.pinned(request.OS.Files)
+		request.OS.Files = p.pins.Files(request.OS.Files)
 		if a := p.server.Spec.Application; a != nil {
-			files, err := p.rendered(p.pinned(a.Config))
+			files, err := p.rendered(p.pins.Files(a.Config))
 			if err != nil {
 				return runbook.Failed(name, runbook.Invalid("rendering the configuration", err))
 			}

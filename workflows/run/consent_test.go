@@ -45,7 +45,9 @@ func asksTwice(t *testing.T) *execution {
 		return ExecuteWithin(ctx, in, careful{errand{steps: []string{"one", "two"}}}, unlimited)
 	}, workflow.RegisterOptions{Name: x.kind})
 	x.RegisterWorkflowWithOptions(func(workflow.Context, notify.SendInput) error { return nil }, workflow.RegisterOptions{Name: wire.SendNotice})
-	x.guarded(func(a wire.GuardAsk) *wire.GuardAnswer { return &wire.GuardAnswer{Permit: map[string]int{wire.AskAct: 7}[a.What]} })
+	x.guarded(func(a wire.GuardAsk) *wire.GuardAnswer {
+		return &wire.GuardAnswer{Permit: map[string]int{wire.AskAct: 7}[a.What]}
+	})
 	return x
 }
 
