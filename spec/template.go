@@ -35,6 +35,20 @@ func (s *Server) RenderConfig(file File) (string, error) {
 	if s.Spec.Application != nil {
 		values.Port = s.Spec.Application.Health.Port
 	}
+	return render(file, values)
+}
+
+// RenderConfig returns the content of one of the application's configuration files with its fields replaced. The address is known
+// once the instance is there.
+func (s *Instance) RenderConfig(file File, address string) (string, error) {
+	values := configValues{Name: s.Metadata.Name, Domain: s.Spec.Cloud.Domain, Address: address}
+	if s.Spec.Application != nil {
+		values.Port = s.Spec.Application.Health.Port
+	}
+	return render(file, values)
+}
+
+func render(file File, values configValues) (string, error) {
 	parsed, err := parseTemplate(file.Content)
 	if err != nil {
 		return "", fmt.Errorf("rendering %s: %w", file.Path, err)

@@ -6,6 +6,7 @@ import (
 
 	"fermata/activities/authority"
 	"fermata/activities/fault"
+	"fermata/activities/guest"
 	"fermata/activities/operation"
 	"fermata/decision"
 )
@@ -36,6 +37,20 @@ type Decommission struct {
 	Grace *int64 `json:"grace,omitempty"` // Seconds that the machine is kept; absent: as its spec says.
 	// Database says what becomes of an instance's database: keep, archive or drop; absent: as its spec says.
 	Database string `json:"database,omitempty"`
+}
+
+// Expiry is the end of an account, which an ExpireAccount waits for.
+type Expiry struct {
+	Run     string          `json:"run"` // ULID of the run that made the account.
+	Owner   operation.Owner `json:"owner"`
+	Site    string          `json:"site,omitempty"`
+	Place   string          `json:"place"`            // Where the account is, in words that a workflow id can hold: local, directory.
+	System  string          `json:"system,omitempty"` // Directory, or way into guests.
+	Host    *guest.Host     `json:"host,omitempty"`   // Guest that a local account is on.
+	Account string          `json:"account"`
+	At      time.Time       `json:"at"`
+	Desk    string          `json:"desk,omitempty"`   // Ticket system.
+	Ticket  string          `json:"ticket,omitempty"` // Empty: there is none.
 }
 
 // Rotation asks for another password of an instance's database login.

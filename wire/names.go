@@ -53,6 +53,9 @@ const (
 // SignalFree ends a reservation; its value is the ULID of the run that holds it.
 const SignalFree = "free"
 
+// SignalExpiry tells what waits for the end of an account what holds now: an Expiry.
+const SignalExpiry = "expiry"
+
 // Search attributes. All but the lists are Keywords; their values are clear text, so no secret may stand in one.
 var (
 	AttributeKind       = temporal.NewSearchAttributeKeyKeyword("FermataKind")

@@ -77,7 +77,7 @@ type estate struct {
 	Rules    map[string][]firewall.Installed `json:"rules"` // By firewall.
 	Members  []loadbalancer.Member           `json:"members"`
 	Names    []dns.Published                 `json:"names,omitempty"`
-	Items    []listed                        `json:"items,omitempty"` // Configuration items in service.
+	Items    []runbook.Listed                `json:"items,omitempty"` // Configuration items in service.
 }
 
 func (e estate) grace() time.Duration { return time.Duration(e.Grace) * time.Second }
@@ -136,7 +136,7 @@ func (p *decommission) readings(found *estate) []runbook.Reading {
 		readings = append(readings, p.desk(nil).LookAt)
 	}
 	if p.server.Spec.Inventory != nil {
-		readings = append(readings, p.findItems(found))
+		readings = append(readings, runbook.FindItems(p.server.Spec.Inventory, p.Owner(), &found.Items))
 	}
 	return readings
 }

@@ -65,7 +65,7 @@ func (p *provision) planHere(ctx workflow.Context) (wire.Preview, error) {
 		readings = append(readings, p.desk(nil).LookAt)
 	}
 	if s.Inventory != nil {
-		readings = append(readings, p.lookAtInventory)
+		readings = append(readings, runbook.LookAtInventory(s.Inventory, p.Owner(), p.server.Metadata.Name, p.made))
 	}
 	for _, name := range p.probers() {
 		readings = append(readings, runbook.LookAtProber(name))

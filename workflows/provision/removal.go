@@ -57,7 +57,7 @@ func (p *decommission) all(f *run.Frame, found estate) []runbook.Planned {
 		outward = append(outward, stepNames)
 	}
 	steps = append(steps, p.retire(found, outward))
-	steps = append(steps, p.retireItems(found)...)
+	steps = append(steps, runbook.RetireItems(stepItemOut, p.server.Spec.Inventory, found.Items, stepRetire)...)
 	steps = append(steps, p.grace(f, found.grace()))
 	if len(found.Members) > 0 {
 		steps = append(steps, p.leavePool(found))

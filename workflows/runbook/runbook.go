@@ -3,6 +3,7 @@
 package runbook
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -84,4 +85,10 @@ func Joined(address string, port int) string {
 		return fmt.Sprintf("[%s]:%d", address, port)
 	}
 	return fmt.Sprintf("%s:%d", address, port)
+}
+
+// Unknown reports whether err says that the workflow that was signalled is not there, or has ended.
+func Unknown(err error) bool {
+	var gone *temporal.UnknownExternalWorkflowExecutionError
+	return errors.As(err, &gone)
 }
