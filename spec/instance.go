@@ -99,8 +99,8 @@ type DatabaseUse struct {
 	Access   string         `yaml:"access,omitempty" json:"access,omitempty"` // readonly (default), readwrite, or owner: also makes and changes tables.
 	Password string         `yaml:"password" json:"password"`                 // Where the generated password is kept: a reference that can be written to, secret://vault/kv/app-01/database#password.
 	File     ConnectionFile `yaml:"file" json:"file"`                         // The file on the instance that says how to connect.
-	// OnDecommission says what becomes of the database: keep (default), archive: keep a dump and drop it, or drop. What is
-	// dropped asks for an approval of its own.
+	// OnDecommission says what becomes of the database: keep (default), archive (a dump is kept, then it is dropped), or drop, which
+	// asks for an approval of its own.
 	OnDecommission string `yaml:"onDecommission,omitempty" json:"onDecommission,omitempty"`
 }
 

@@ -3,7 +3,6 @@ package provision
 import (
 	"fmt"
 	"slices"
-	"time"
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
@@ -25,14 +24,10 @@ const (
 	stepDrain   = "drain"
 	stepRules   = "rules" // And, for a named firewall, a slash and its name.
 	stepRetire  = "retire"
-	stepGrace   = "grace"
 	stepPoolOut = "pool-out"
 	stepDestroy = "destroy"
 	stepAbsent  = "absent"
 )
-
-// gateGrace is where a person restores the server, or ends the grace period.
-const gateGrace = "grace"
 
 // all lists the steps of a decommission: out of the pool first, then out of reach, then off; gone only after the grace.
 func (p *decommission) all(f *run.Frame, found estate) []runbook.Planned {
@@ -58,7 +53,7 @@ func (p *decommission) all(f *run.Frame, found estate) []runbook.Planned {
 	}
 	steps = append(steps, p.retire(found, outward))
 	steps = append(steps, runbook.RetireItems(stepItemOut, p.server.Spec.Inventory, found.Items, stepRetire)...)
-	steps = append(steps, p.grace(f, found.grace()))
+	steps = append(steps, runbook.Grace(f, "server", found.grace(), stepRetire, stepItemOut))
 	if len(found.Members) > 0 {
 		steps = append(steps, p.leavePool(found))
 	}
@@ -133,43 +128,10 @@ func machines(found estate) string {
 	return text
 }
 
-// grace waits on a durable timer. restore undoes the run so far; purge ends the wait.
-func (p *decommission) grace(f *run.Frame, period time.Duration) runbook.Planned {
-	return runbook.Planned{
-		Step: run.Step{
-			ID: stepGrace, Title: "grace period", After: []string{stepRetire, stepItemOut}, Reversal: run.Nothing,
-			Do: func(ctx workflow.Context, _ operation.Op) (run.Result, error) {
-				deadline := workflow.Now(ctx).Add(period)
-				command, err := f.Wait(ctx, wire.Grace, wire.Gate{
-					ID: gateGrace, Step: stepGrace, Deadline: &deadline, Commands: []decision.Command{decision.Restore, decision.Purge},
-					Why: "the server is off and kept until " + deadline.UTC().Format(time.RFC3339) + "; restore brings it back, purge removes it now",
-				})
-				if err != nil {
-					return run.Result{}, err
-				}
-				if command == decision.Restore {
-					f.Stop(wire.Restored, "", "restored within the grace period")
-					return run.Result{}, temporal.NewCanceledError("restored")
-				}
-				f.Resume(ctx)
-				return run.Result{Lines: []string{ended(command)}}, nil
-			},
-		},
-		Action: wire.Observe, Object: "for " + period.String(), Detail: []string{"restore and purge end it"},
-	}
-}
-
-func ended(c decision.Command) string {
-	if c == decision.Purge {
-		return "ended by purge"
-	}
-	return "has passed"
-}
-
 func (p *decommission) leavePool(found estate) runbook.Planned {
 	return runbook.Planned{
 		Step: run.Step{
-			ID: stepPoolOut, Title: "remove from the pool", After: []string{stepGrace}, Reversal: run.Irreversible,
+			ID: stepPoolOut, Title: "remove from the pool", After: []string{runbook.StepGrace}, Reversal: run.Irreversible,
 			Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) {
 				_, err := loadbalancer.RemoveOwned(ctx, loadbalancer.RemoveOwnedInput{System: p.server.Spec.LoadBalancer.System, Op: op})
 				return run.Result{}, err
@@ -183,7 +145,7 @@ func (p *decommission) leavePool(found estate) runbook.Planned {
 func (p *decommission) destroy(found estate) runbook.Planned {
 	return runbook.Planned{
 		Step: run.Step{
-			ID: stepDestroy, Title: "destroy the machine and its disks", After: []string{stepGrace, stepPoolOut}, Reversal: run.Irreversible,
+			ID: stepDestroy, Title: "destroy the machine and its disks", After: []string{runbook.StepGrace, stepPoolOut}, Reversal: run.Irreversible,
 			Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) {
 				for _, m := range found.Machines {
 					if _, err := compute.DestroyVM(ctx, compute.DestroyVMInput{System: p.server.Spec.Compute.System, Op: op, MachineID: m.ID}); err != nil {
