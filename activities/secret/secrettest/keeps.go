@@ -194,7 +194,8 @@ func keepsApart(t *testing.T, bench Bench) {
 	}
 	user, password := k.Field("login", "user"), k.Field("login", "password")
 	one := k.keep(t, user, first, "", "web")
-	two := k.keep(t, password, first, one, "one")
+	k.refuses(t, fault.Conflict, password, first, one, Canary) // The secret is there, the field is not.
+	two := k.keep(t, password, first, "", "one")
 	k.keep(t, password, second, two, "two")
 	k.current(t, user, "web")
 	k.current(t, password, "two")
