@@ -22,8 +22,11 @@ type Keeper interface {
 	Discard(ctx context.Context, name, key string) error
 }
 
-// maxKey is the length of the longest key, in bytes.
-const maxKey = 512
+// The longest key and the longest value of a version, in bytes.
+const (
+	maxKey   = 512
+	maxValue = 256 << 10
+)
 
 // CheckKey refuses what is no operation's key, for a Keeper: a version marked with nothing would be everybody's. Faults:
 // Invalid.
@@ -39,6 +42,8 @@ func CheckText(value Value) error {
 	switch b := value.Reveal(); {
 	case len(b) == 0:
 		return fault.New(fault.Invalid, "an empty secret is none")
+	case len(b) > maxValue:
+		return fault.New(fault.Invalid, "the secret is longer than %d bytes", maxValue)
 	case !utf8.Valid(b) || bytes.ContainsRune(b, 0):
 		return fault.New(fault.Invalid, "the secret is no text: encode it, in base64 for example")
 	}

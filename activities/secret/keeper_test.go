@@ -104,7 +104,7 @@ func TestWhatAKeeperTakes(t *testing.T) {
 	for _, text := range []string{"x", " ", "two\nlines\n", "ü"} {
 		require.NoError(t, secret.CheckText(secret.NewValue([]byte(text))), "%q", text)
 	}
-	for _, text := range []string{"", "hunter2\x00", "hunter2\xff"} {
+	for _, text := range []string{"", "hunter2\x00", "hunter2\xff", "hunter2" + strings.Repeat("x", 256<<10)} {
 		err := secret.CheckText(secret.NewValue([]byte(text)))
 		require.Equal(t, fault.Invalid, fault.KindOf(err), "%q", text)
 		require.NotContains(t, err.Error(), "hunter2")
