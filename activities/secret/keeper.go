@@ -1,7 +1,11 @@
 package secret
 
 import (
+	"bytes"
 	"context"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"fermata/activities/fault"
 )
@@ -16,6 +20,34 @@ type Keeper interface {
 	// Discard removes the version that key wrote. None is no error. Conflict where the provider cannot remove it alone because a
 	// newer one is there.
 	Discard(ctx context.Context, name, key string) error
+}
+
+// The longest key and the longest value of a version, in bytes.
+const (
+	maxKey   = 512
+	maxValue = 256 << 10
+)
+
+// CheckKey refuses what is no operation's key, for a Keeper: a version marked with nothing would be everybody's. Faults:
+// Invalid.
+func CheckKey(key string) error {
+	if key == "" || len(key) > maxKey || !utf8.ValidString(key) || strings.ContainsFunc(key, unicode.IsControl) {
+		return fault.New(fault.Invalid, "a version is marked with the key of an operation: expected one line of up to %d bytes, found %.60q", maxKey, key)
+	}
+	return nil
+}
+
+// CheckText refuses a value that a Keeper could not give back byte by byte. Faults: Invalid.
+func CheckText(value Value) error {
+	switch b := value.Reveal(); {
+	case len(b) == 0:
+		return fault.New(fault.Invalid, "an empty secret is none")
+	case len(b) > maxValue:
+		return fault.New(fault.Invalid, "the secret is longer than %d bytes", maxValue)
+	case !utf8.Valid(b) || bytes.ContainsRune(b, 0):
+		return fault.New(fault.Invalid, "the secret is no text: encode it, in base64 for example")
+	}
+	return nil
 }
 
 // Store is a Pinner that can also keep new versions.

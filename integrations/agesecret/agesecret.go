@@ -1,11 +1,10 @@
-// Package agesecret reads secrets from one file that is encrypted with age.
+// Package agesecret reads secrets from one file that is encrypted with age, and keeps new versions there.
 //
 // The file holds a YAML or JSON map of names to texts. It can lie in a repository beside the configuration; only the
 // identity file has to reach the worker by another way. secret://age/rt-token is the key "rt-token" of the map.
 package agesecret
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -13,6 +12,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strconv"
 	"strings"
 
 	"filippo.io/age"
@@ -31,16 +31,30 @@ type Config struct {
 	File string `yaml:"file"`
 	// Identity is the file with the private key, as age-keygen writes it, mode 0600. Required.
 	Identity string `yaml:"identity"`
+	// Writable lets new versions be kept in the file. One worker's machine holds it then: the lock does not reach further.
+	Writable bool `yaml:"writable,omitempty"`
+	// Recipients are the public keys that the file is encrypted to when it is written, that of the identity among them. Required
+	// where it is writable.
+	Recipients []string `yaml:"recipients,omitempty"`
 }
 
 type provider struct{ cfg Config }
 
-// New returns the provider. Neither file needs to exist yet. Faults: Invalid for a missing setting.
+// New returns the provider; it is a secret.Keeper where the file is writable. Neither file needs to exist yet. Faults: Invalid
+// for a missing setting.
 func New(cfg Config) (secret.Provider, error) {
 	if cfg.File == "" || cfg.Identity == "" {
 		return nil, fault.New(fault.Invalid, "reading secrets from an age file: set both file (the encrypted map) and identity (the key that opens it)")
 	}
-	return provider{cfg: cfg}, nil
+	p := provider{cfg: cfg}
+	if !cfg.Writable {
+		return p, nil
+	}
+	recipients, err := parseRecipients(cfg.Recipients)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "keeping secrets in an age file: %w", err)
+	}
+	return keeper{p, recipients}, nil
 }
 
 // Read decrypts the file and returns one of its values. It decrypts at each call: a map that was replaced is seen at
@@ -49,26 +63,47 @@ func (p provider) Read(ctx context.Context, name string) (secret.Value, error) {
 	if err := ctx.Err(); err != nil {
 		return secret.Value{}, fmt.Errorf("reading secret %q: %w", name, err)
 	}
-	value, err := p.read(name)
+	value, _, err := p.read(name, "")
 	if err != nil {
 		return secret.Value{}, fault.Wrap(fault.KindOf(err), err, fmt.Sprintf("reading secret %q", name))
 	}
 	return secret.NewValue([]byte(value)), nil
 }
 
-func (p provider) read(name string) (string, error) {
+func (p provider) read(name, version string) (value, read string, err error) {
 	if name == "" {
-		return "", fault.New(fault.Invalid, "a name is needed")
+		return "", "", fault.New(fault.Invalid, "a name is needed")
 	}
 	identities, err := p.identities()
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
-	plain, err := p.decrypt(identities)
+	encrypted, err := p.encrypted()
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
-	return lookUp(plain, name, p.cfg.File)
+	plain, err := p.open(encrypted, identities)
+	if err != nil {
+		return "", "", err
+	}
+	return lookUp(plain, name, version, p.cfg.File)
+}
+
+// lookUp finds one version of a secret in the decrypted map; the empty one is the newest.
+func lookUp(plain []byte, name, version, path string) (value, read string, err error) {
+	d, err := parse(plain, path)
+	if err != nil {
+		return "", "", err
+	}
+	e, err := d.entry(name)
+	if err != nil {
+		return "", "", err
+	}
+	v, err := e.at(version)
+	if err != nil {
+		return "", "", fault.Wrap(fault.KindOf(err), err, fmt.Sprintf("the value of %q in %s", name, path))
+	}
+	return v.Value, strconv.Itoa(v.Number), nil
 }
 
 func (p provider) identities() ([]age.Identity, error) {
@@ -88,17 +123,27 @@ func (p provider) identities() ([]age.Identity, error) {
 	return identities, nil
 }
 
-func (p provider) decrypt(identities []age.Identity) ([]byte, error) {
+// sealed is the file as it is.
+type sealed struct {
+	content  []byte
+	armoured bool
+}
+
+func (p provider) encrypted() (sealed, error) {
 	content, _, err := readFile(p.cfg.File)
-	if err != nil {
-		return nil, err
+	return sealed{content, bytes.HasPrefix(content, []byte(armor.Header))}, err
+}
+
+func (s sealed) reader() io.Reader {
+	if s.armoured {
+		return armor.NewReader(bytes.NewReader(s.content))
 	}
-	source := bufio.NewReader(bytes.NewReader(content))
-	var encrypted io.Reader = source
-	if start, _ := source.Peek(len(armor.Header)); string(start) == armor.Header {
-		encrypted = armor.NewReader(source)
-	}
-	opened, err := age.Decrypt(encrypted, identities...)
+	return bytes.NewReader(s.content)
+}
+
+// open decrypts the file.
+func (p provider) open(file sealed, identities []age.Identity) ([]byte, error) {
+	opened, err := age.Decrypt(file.reader(), identities...)
 	var mismatch *age.NoIdentityMatchError
 	switch {
 	case errors.As(err, &mismatch):

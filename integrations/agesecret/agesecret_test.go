@@ -3,6 +3,7 @@ package agesecret_test
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -35,24 +36,22 @@ func setup(t *testing.T) bench {
 	return b
 }
 
-func (b bench) encrypt(t *testing.T, plain string, armoured bool) {
+func (b bench) encrypt(t *testing.T, plain string, armoured bool, others ...age.Recipient) {
 	t.Helper()
 	var out bytes.Buffer
+	var to io.WriteCloser = struct {
+		io.Writer
+		io.Closer
+	}{&out, io.NopCloser(nil)}
 	if armoured {
-		w := armor.NewWriter(&out)
-		encrypted, err := age.Encrypt(w, b.key.Recipient())
-		require.NoError(t, err)
-		_, err = encrypted.Write([]byte(plain))
-		require.NoError(t, err)
-		require.NoError(t, encrypted.Close())
-		require.NoError(t, w.Close())
-	} else {
-		encrypted, err := age.Encrypt(&out, b.key.Recipient())
-		require.NoError(t, err)
-		_, err = encrypted.Write([]byte(plain))
-		require.NoError(t, err)
-		require.NoError(t, encrypted.Close())
+		to = armor.NewWriter(&out)
 	}
+	encrypted, err := age.Encrypt(to, append([]age.Recipient{b.key.Recipient()}, others...)...)
+	require.NoError(t, err)
+	_, err = encrypted.Write([]byte(plain))
+	require.NoError(t, err)
+	require.NoError(t, encrypted.Close())
+	require.NoError(t, to.Close())
 	require.NoError(t, os.WriteFile(b.file, out.Bytes(), 0o600))
 }
 

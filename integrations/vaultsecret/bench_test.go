@@ -43,8 +43,10 @@ type bench struct {
 	web    *httptest.Server
 	faults *faults.Faults
 	clock  *clock
-	cfg    Config
-	root   string
+	// policies are the emulator's; they may be changed while nothing is asked.
+	policies map[string]vault.Policy
+	cfg      Config
+	root     string
 }
 
 func setup(t *testing.T, change ...func(*vault.Options, *Config)) *bench {
@@ -67,6 +69,7 @@ func setup(t *testing.T, change ...func(*vault.Options, *Config)) *bench {
 		f(&options, &b.cfg)
 	}
 	var err error
+	b.policies = options.Policies
 	b.vault, err = vault.New(options)
 	require.NoError(t, err)
 	b.web = httptest.NewTLSServer(b.vault)
@@ -126,44 +129,73 @@ func (b *bench) asked(request string) int {
 
 const logins, renewals = "POST /v1/auth/approle/login", "POST /v1/auth/token/renew-self"
 
-// named reads a suite's names where this provider has its own: the field "value" below kv.
+// named gives a suite's names their place here: below kv, and without a field, which is then "value".
 type named struct{ *Provider }
 
-func place(name string) string { return "kv/" + name + "#value" }
-
 func (n named) Read(ctx context.Context, name string) (secret.Value, error) {
-	return n.Provider.Read(ctx, place(name))
+	return n.Provider.Read(ctx, "kv/"+name)
 }
 
 func (n named) ReadVersion(ctx context.Context, name, version string) (secret.Value, string, error) {
-	return n.Provider.ReadVersion(ctx, place(name), version)
+	return n.Provider.ReadVersion(ctx, "kv/"+name, version)
+}
+
+func (n named) Keep(ctx context.Context, name, key, after string, value secret.Value) (secret.Value, string, error) {
+	return n.Provider.Keep(ctx, "kv/"+name, key, after, value)
+}
+
+func (n named) Discard(ctx context.Context, name, key string) error {
+	return n.Provider.Discard(ctx, "kv/"+name, key)
+}
+
+// writing lets the role keep secrets below kv, with no more than the README says.
+func writing(o *vault.Options, c *Config) {
+	c.Writable = []string{"kv"}
+	o.Policies["keeper"] = vault.Policy{"kv/data/*": {"create", "read", "update"}, "kv/destroy/*": {"update"}}
+	o.Roles[0].Policies = []string{"keeper"}
 }
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	secrettest.Run(t, secrettest.Bench{Open: func(t *testing.T, secrets map[string]string) secrettest.Store {
+	for name, required := range map[string]bool{"check-and-set is asked for": false, "check-and-set is required": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			secrettest.Run(t, secrettest.Bench{Open: func(t *testing.T, secrets map[string]string) secrettest.Store {
+				t.Helper()
+				return store(t, secrets, required)
+			}})
+		})
+	}
+}
+
+func store(t *testing.T, secrets map[string]string, casRequired bool) secrettest.Store {
+	t.Helper()
+	b := setup(t, writing)
+	require.Equal(t, http.StatusNoContent, b.do(t, http.MethodPost, "kv/config", map[string]any{"cas_required": casRequired}))
+	set := func(t *testing.T, name, value string) {
 		t.Helper()
-		b := setup(t)
-		current := map[string]int{}
-		set := func(t *testing.T, name, value string) {
+		_, number, err := b.newest(t.Context(), place{"kv", name, plainField})
+		require.NoError(t, err)
+		body := map[string]any{"options": map[string]any{"cas": number}, "data": map[string]any{plainField: value}}
+		require.Equal(t, http.StatusOK, b.do(t, http.MethodPost, "kv/data/"+name, body))
+	}
+	for name, value := range secrets {
+		set(t, name, value)
+	}
+	return secrettest.Store{
+		Provider: named{b.Provider}, Set: set, TakeDown: func(*testing.T) { b.faults.SetDown(true) },
+		Forbid: func(t *testing.T) {
 			t.Helper()
-			current[name]++
-			b.put(t, "kv/data/"+name, value)
-		}
-		for name, value := range secrets {
-			set(t, name, value)
-		}
-		return secrettest.Store{
-			Provider: named{b.Provider}, Set: set, TakeDown: func(*testing.T) { b.faults.SetDown(true) },
-			Forbid: func(t *testing.T) {
-				t.Helper()
-				b.vault.RevokeAll()
-				require.NoError(t, os.WriteFile(b.cfg.Auth.AppRole.SecretIDFile, []byte("another-secret-id"), 0o600))
-			},
-			Destroy: func(t *testing.T, name string) {
-				t.Helper()
-				require.Equal(t, http.StatusNoContent, b.do(t, http.MethodPut, "kv/destroy/"+name, map[string]any{"versions": []int{current[name]}}))
-			},
-		}
-	}})
+			b.vault.RevokeAll()
+			require.NoError(t, os.WriteFile(b.cfg.Auth.AppRole.SecretIDFile, []byte("another-secret-id"), 0o600))
+		},
+		Destroy: func(t *testing.T, name string) {
+			t.Helper()
+			_, number, err := b.newest(t.Context(), place{"kv", name, plainField})
+			require.NoError(t, err)
+			require.Equal(t, http.StatusNoContent, b.do(t, http.MethodPut, "kv/destroy/"+name, map[string]any{"versions": []int{number}}))
+		},
+		LoseNext: func(*testing.T) { b.faults.LoseNext(1) },
+		Field:    func(name, field string) string { return name + "#" + field },
+	}
 }

@@ -23,8 +23,16 @@ type call struct {
 	query  url.Values
 	body   any
 	token  secret.Value
-	denied int // Status that stands for a credential that is wrong, beside 401 and 403.
+	denied int      // Status that stands for a credential that is wrong, beside 401 and 403.
+	change bool     // It changes a secret: an answer that is lost leaves open whether it did.
+	gone   *absence // Told what is left of what was not found; may be nil.
+	needs  string   // The policy without which Vault refuses; may be empty.
 	doing  string
+}
+
+// absence is what a secret is that cannot be read.
+type absence struct {
+	newest int // Number of its newest version, which is deleted or destroyed; 0: it never was, or its versions are all forgotten.
 }
 
 // ask sends a call with the token, and logs in once more where Vault says that the token is over.
@@ -56,18 +64,18 @@ func (p *Provider) send(ctx context.Context, c call, into any) error {
 	}
 	resp, err := client.Do(out)
 	if err != nil {
-		if ended := ctx.Err(); ended != nil {
+		if ended := ctx.Err(); ended != nil && !c.change {
 			return fmt.Errorf("%s: %w", c.doing, ended)
 		}
-		return read(httpx.Fault(nil, err, c.doing))
+		return c.lost(httpx.Fault(nil, err, c.doing))
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return read(httpx.Fault(nil, err, c.doing))
+		return c.lost(httpx.Fault(nil, err, c.doing))
 	}
 	if resp.StatusCode >= http.StatusMultipleChoices {
-		return read(refusal(resp, text, c))
+		return c.lost(refusal(resp, text, c))
 	}
 	if into == nil {
 		return nil
@@ -107,14 +115,17 @@ func (p *Provider) request(ctx context.Context, c call) (*http.Request, error) {
 	return out, nil
 }
 
-// read turns a lost answer into one that may be asked for again: nothing here changes a secret. A login whose answer was
+// lost turns a lost answer into one that may be asked for again, where the call changes no secret. A login whose answer was
 // lost leaves a token that runs out by itself.
-func read(err error) error {
-	if fault.Is(err, fault.Ambiguous) {
+func (c call) lost(err error) error {
+	if !c.change && fault.Is(err, fault.Ambiguous) {
 		return fault.Wrap(fault.Unavailable, err, "")
 	}
 	return err
 }
+
+// compared is how Vault begins to say that a secret has another version than the one to be replaced.
+const compared = "check-and-set parameter did not match"
 
 // refusal says why Vault refuses. A deleted version is a 404 that has data; its metadata say what became of it.
 func refusal(resp *http.Response, text []byte, c call) error {
@@ -123,27 +134,38 @@ func refusal(resp *http.Response, text []byte, c call) error {
 		Data   *versionData `json:"data"`
 	}
 	_ = json.Unmarshal(text, &said) // A proxy in between answers otherwise; the status says enough.
-	switch resp.StatusCode {
-	case http.StatusNotFound:
-		return absent(said.Errors, said.Data, c.doing)
-	case c.denied:
+	switch {
+	case resp.StatusCode == http.StatusNotFound:
+		return c.absent(said.Errors, said.Data)
+	case resp.StatusCode == c.denied:
 		return fault.New(fault.Unauthorized, "%s: %s", c.doing, sentence(said.Errors))
+	case resp.StatusCode == http.StatusForbidden && c.needs != "":
+		return fault.New(fault.Unauthorized, "%s: %s; what is needed is a token that counts, with the policy %s", c.doing, sentence(said.Errors), c.needs)
+	case resp.StatusCode == http.StatusBadRequest && strings.Contains(sentence(said.Errors), compared):
+		return fault.New(fault.Conflict, "%s: %s", c.doing, sentence(said.Errors))
 	}
 	shown := *resp
 	shown.Body = io.NopCloser(strings.NewReader(sentence(said.Errors)))
 	return httpx.Fault(&shown, nil, c.doing)
 }
 
-func absent(errors []string, data *versionData, doing string) error {
+// absent is a secret or version that is not there. A path that leads to no engine is no absence, and a web server's page not
+// either: only an empty list of errors, and the metadata of a version, are the engine's own words.
+func (c call) absent(errors []string, data *versionData) error {
+	if c.gone != nil && data != nil {
+		c.gone.newest = data.Metadata.Version
+	}
 	switch {
 	case data != nil && data.Metadata.Destroyed:
-		return fault.New(fault.NotFound, "%s: version %d was destroyed", doing, data.Metadata.Version)
+		return fault.New(fault.NotFound, "%s: version %d was destroyed", c.doing, data.Metadata.Version)
 	case data != nil && data.Metadata.DeletionTime != "":
-		return fault.New(fault.NotFound, "%s: version %d was deleted; vault kv undelete brings it back", doing, data.Metadata.Version)
-	case len(errors) > 0:
-		return fault.New(fault.NotFound, "%s: %s", doing, sentence(errors))
+		return fault.New(fault.NotFound, "%s: version %d was deleted; vault kv undelete brings it back", c.doing, data.Metadata.Version)
+	case len(errors) == 0 && (errors != nil || c.gone == nil):
+		return fault.New(fault.NotFound, "%s: there is no such secret or version", c.doing)
+	case c.gone == nil:
+		return fault.New(fault.NotFound, "%s: %s", c.doing, sentence(errors))
 	}
-	return fault.New(fault.NotFound, "%s: there is no such secret or version", doing)
+	return fault.New(fault.Invalid, "%s: there is no KV version 2 engine: %s", c.doing, sentence(errors)) // Nothing to write to.
 }
 
 // sentence is what Vault says, on one line.

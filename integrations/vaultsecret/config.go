@@ -24,6 +24,8 @@ type Config struct {
 	Namespace string `yaml:"namespace,omitempty"`
 	// Timeout of a request; 0: httpx.DefaultTimeout.
 	Timeout time.Duration `yaml:"timeout,omitempty"`
+	// Writable are the paths that new versions may be kept at, and below: kv/web-01. Empty: none.
+	Writable []string `yaml:"writable,omitempty"`
 	// Auth is how to log in. Exactly one way.
 	Auth Auth `yaml:"auth"`
 }
@@ -55,6 +57,11 @@ func (c Config) check() (*url.URL, error) {
 	}
 	if c.Namespace != "" && !plain(c.Namespace) {
 		return nil, fmt.Errorf("namespace: expected a path such as team-a, found %q", c.Namespace)
+	}
+	for _, path := range c.Writable {
+		if !plain(path) {
+			return nil, fmt.Errorf("writable: expected paths such as kv/web-01, found %q", path)
+		}
 	}
 	role := c.Auth.AppRole
 	switch {

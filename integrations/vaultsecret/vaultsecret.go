@@ -1,4 +1,5 @@
-// Package vaultsecret reads secrets from the KV version 2 engine of HashiCorp Vault, or of OpenBao, whose API is the same.
+// Package vaultsecret reads secrets from the KV version 2 engine of HashiCorp Vault, or of OpenBao, whose API is the same,
+// and keeps new versions there by check-and-set.
 //
 // secret://vault/kv/web-01/db#password is the field "password" of the secret "web-01/db" in the engine mounted at "kv";
 // with @3 at its end, in version 3. API: https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v2. The driver was
@@ -13,7 +14,6 @@ import (
 	"net/url"
 	"regexp"
 	"strconv"
-	"strings"
 	"sync"
 
 	"fermata/activities/fault"
@@ -24,15 +24,16 @@ import (
 // limit is the size of the longest answer, in bytes. Vault itself takes requests of 32 MiB, but no secret is that long.
 const limit = 1 << 20
 
-// Provider reads secrets from one Vault.
+// Provider reads secrets from one Vault, and writes those that it may.
 type Provider struct {
 	base      *url.URL
 	namespace string
+	writable  []string
 	client    func() (*http.Client, error)
 	login     *login
 }
 
-var _ secret.Versioned = (*Provider)(nil)
+var _ secret.Keeper = (*Provider)(nil)
 
 // New returns the provider. It opens no file and does not connect: who never asks it for a secret needs neither its CA file
 // nor its credential. Faults: Invalid for a bad configuration.
@@ -41,7 +42,7 @@ func New(cfg Config) (*Provider, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "reading secrets from Vault")
 	}
-	p := &Provider{base: base, namespace: cfg.Namespace}
+	p := &Provider{base: base, namespace: cfg.Namespace, writable: cfg.Writable}
 	p.client = sync.OnceValues(func() (*http.Client, error) { return httpx.New(cfg.http()) })
 	p.login = &login{auth: cfg.Auth, send: p.send}
 	return p, nil
@@ -53,10 +54,7 @@ func (p *Provider) Read(ctx context.Context, name string) (secret.Value, error) 
 	return value, err
 }
 
-var (
-	fieldForm   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
-	versionForm = regexp.MustCompile(`^[1-9][0-9]{0,8}$`)
-)
+var versionForm = regexp.MustCompile(`^[1-9][0-9]{0,8}$`)
 
 // ReadVersion returns the field in that version, a number from 1.
 func (p *Provider) ReadVersion(ctx context.Context, name, version string) (secret.Value, string, error) {
@@ -64,10 +62,9 @@ func (p *Provider) ReadVersion(ctx context.Context, name, version string) (secre
 	if err := ctx.Err(); err != nil {
 		return secret.Value{}, "", fmt.Errorf("%s: %w", doing, err)
 	}
-	path, field := secret.CutField(name)
-	mount, inner, _ := strings.Cut(path, "/")
-	if inner == "" || !plain(path) || !fieldForm.MatchString(field) || strings.Contains(field, "..") {
-		return secret.Value{}, "", fault.New(fault.Invalid, "%s: expected MOUNT/PATH#FIELD such as kv/web-01/db#password", doing)
+	at, err := placeOf(name)
+	if err != nil {
+		return secret.Value{}, "", fault.Wrap(fault.KindOf(err), err, doing)
 	}
 	if version != "" {
 		if !versionForm.MatchString(version) {
@@ -75,11 +72,11 @@ func (p *Provider) ReadVersion(ctx context.Context, name, version string) (secre
 		}
 		doing += " in version " + version
 	}
-	got, err := p.data(ctx, mount, inner, version, doing)
+	got, err := p.data(ctx, at, version, nil)
 	if err != nil {
 		return secret.Value{}, "", fault.Wrap(fault.KindOf(err), err, doing)
 	}
-	value, err := got.field(field)
+	value, err := got.field(at.field)
 	if err != nil {
 		return secret.Value{}, "", fault.Wrap(fault.KindOf(err), err, doing)
 	}
@@ -96,8 +93,9 @@ type versionData struct {
 	} `json:"metadata"`
 }
 
-// data reads one version; the empty one is the current.
-func (p *Provider) data(ctx context.Context, mount, path, version, doing string) (versionData, error) {
+// data reads one version; the empty one is the current. Of a NotFound, gone says what is left of the version;
+// it is given where something is to be written, else nil.
+func (p *Provider) data(ctx context.Context, at place, version string, gone *absence) (versionData, error) {
 	query := url.Values{}
 	if version != "" {
 		query.Set("version", version)
@@ -105,14 +103,14 @@ func (p *Provider) data(ctx context.Context, mount, path, version, doing string)
 	var out struct {
 		Data *versionData `json:"data"`
 	}
-	err := p.ask(ctx, call{method: http.MethodGet, path: mount + "/data/" + path, query: query, doing: "asking Vault"}, &out)
+	err := p.ask(ctx, call{method: http.MethodGet, path: at.mount + "/data/" + at.path, query: query, gone: gone, needs: at.policy("data", gone != nil), doing: "asking Vault"}, &out)
 	if err != nil {
 		return versionData{}, err
 	}
 	got := out.Data
 	switch {
 	case got == nil || got.Data == nil || got.Metadata.Version < 1:
-		return versionData{}, fault.New(fault.Invalid, "the answer is not that of a KV version 2 engine: is %s one?", mount)
+		return versionData{}, fault.New(fault.Invalid, "the answer is not that of a KV version 2 engine: is %s one?", at.mount)
 	case version != "" && strconv.Itoa(got.Metadata.Version) != version:
 		return versionData{}, fault.New(fault.Invalid, "version %s was asked for and version %d answered", version, got.Metadata.Version)
 	}

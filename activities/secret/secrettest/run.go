@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"strings"
 	"sync"
 	"testing"
@@ -38,6 +39,10 @@ type Store struct {
 	TakeDown func(t *testing.T)
 	// Destroy removes the version that is current now for good. Only for a secret.Versioned.
 	Destroy func(t *testing.T, name string)
+	// LoseNext loses the answer of the next change, after it was made. Only for a secret.Keeper; nil: no answer can be lost.
+	LoseNext func(t *testing.T)
+	// Field names a field of a secret. Only for a secret.Keeper; nil: its secrets have no fields.
+	Field func(name, field string) string
 }
 
 // Run tests the provider.
@@ -62,6 +67,7 @@ func Run(t *testing.T, bench Bench) {
 		"versions need what Read needs":      troubledVersions,
 		"only who has versions is asked one": unversioned,
 	}
+	maps.Copy(cases, keeping())
 	for name, test := range cases {
 		t.Run(name, func(t *testing.T) { t.Parallel(); test(t, bench) })
 	}

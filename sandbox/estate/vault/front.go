@@ -5,16 +5,26 @@ import (
 	"io"
 	"net/http"
 	"strings"
+
+	"fermata/sandbox/estate/faults"
 )
 
 type object = map[string]any
 
 // ServeHTTP answers one request.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if s.options.Faults.Refuse(r.Context()) {
-		fail(w, http.StatusBadGateway, "upstream is not there")
-		return
-	}
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.front.ServeHTTP(w, r) }
+
+// unreached is what a proxy in front answers while Vault is away.
+func unreached(w http.ResponseWriter, _ *http.Request) {
+	fail(w, http.StatusBadGateway, "upstream is not there")
+}
+
+// reads reports whether a request changes no secret: its answer is not lost.
+func reads(r *http.Request) bool {
+	return faults.Reads(r) || r.Method == "LIST" || strings.HasPrefix(r.URL.Path, "/v1/auth/")
+}
+
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.requests = append(s.requests, r.Method+" "+r.URL.Path)
@@ -89,7 +99,8 @@ func (s *Server) engines(w http.ResponseWriter, r *http.Request) {
 	}
 	mount, e, rest := s.engineOf(namespaceOf(r), path)
 	kind, name, _ := strings.Cut(rest, "/")
-	exists := e != nil && e.secrets[name] != nil
+	// Only for these paths does the engine say whether what is written is there; any other write is an update.
+	exists := e == nil || e.secrets[name] != nil || kind != "data" && kind != "metadata"
 	if !s.allows(t, path, capabilityOf(method, exists)) {
 		denied(w)
 		return

@@ -1,6 +1,8 @@
 package vault
 
 import (
+	"cmp"
+	"encoding/json"
 	"maps"
 	"net/http"
 	"slices"
@@ -24,6 +26,9 @@ type stored struct {
 	versions        map[int]*version
 	current         int
 	created, change time.Time
+	casRequired     bool
+	maxVersions     int    // 0: the engine's.
+	custom          object // Custom metadata: of the secret, not of a version.
 }
 
 // version is one value. Deleted it can come back, destroyed not.
@@ -33,12 +38,12 @@ type version struct {
 	destroyed        bool
 }
 
-func (v *version) metadata(number int) object {
+func (v *version) metadata(number int, custom object) object {
 	deleted := ""
 	if !v.deleted.IsZero() {
 		deleted = stamp(v.deleted)
 	}
-	return object{"created_time": stamp(v.created), "custom_metadata": nil, "deletion_time": deleted, "destroyed": v.destroyed, "version": number}
+	return object{"created_time": stamp(v.created), "custom_metadata": custom, "deletion_time": deleted, "destroyed": v.destroyed, "version": number}
 }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
@@ -65,6 +70,8 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request, q request, e *engin
 		s.change(w, r, e, q)
 	case q.kind == "metadata" && q.method == http.MethodGet:
 		e.readMetadata(w, q.name)
+	case q.kind == "metadata" && write:
+		s.writeMetadata(w, r, e, q.name)
 	case q.kind == "metadata" && q.method == http.MethodDelete:
 		delete(e.secrets, q.name)
 		w.WriteHeader(http.StatusNoContent)
@@ -99,16 +106,16 @@ func (e *engine) read(w http.ResponseWriter, r *http.Request, name string) {
 	case v == nil:
 		fail(w, http.StatusNotFound)
 	case v.destroyed || !v.deleted.IsZero():
-		answer(w, http.StatusNotFound, object{"data": object{"data": nil, "metadata": v.metadata(number)}})
+		answer(w, http.StatusNotFound, object{"data": object{"data": nil, "metadata": v.metadata(number, secret.custom)}})
 	default:
-		answer(w, http.StatusOK, object{"data": object{"data": v.data, "metadata": v.metadata(number)}, "lease_duration": 0, "renewable": false})
+		answer(w, http.StatusOK, object{"data": object{"data": v.data, "metadata": v.metadata(number, secret.custom)}, "lease_duration": 0, "renewable": false})
 	}
 }
 
 func (s *Server) write(w http.ResponseWriter, r *http.Request, e *engine, name string) {
 	var in struct {
 		Options struct {
-			CAS *int `json:"cas"`
+			CAS json.RawMessage `json:"cas"`
 		} `json:"options"`
 		Data object `json:"data"`
 	}
@@ -120,31 +127,36 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, e *engine, name s
 		return
 	}
 	secret, now := e.secrets[name], s.options.Now()
-	current := 0
-	if secret != nil {
-		current = secret.current
-	}
-	switch cas := in.Options.CAS; {
-	case cas == nil && e.casRequired:
-		fail(w, http.StatusBadRequest, "check-and-set parameter required for this call")
-		return
-	case cas != nil && *cas != current:
-		fail(w, http.StatusBadRequest, "check-and-set parameter did not match the current version")
-		return
-	}
 	if secret == nil {
 		secret = &stored{versions: map[int]*version{}, created: now}
-		e.secrets[name] = secret
 	}
+	if why := compare(in.Options.CAS, secret.current, e.casRequired || secret.casRequired); why != "" {
+		fail(w, http.StatusBadRequest, why)
+		return
+	}
+	e.secrets[name] = secret
 	secret.current++
 	secret.change = now
 	secret.versions[secret.current] = &version{data: in.Data, created: now}
-	keep := keepVersions
-	if e.maxVersions > 0 {
-		keep = e.maxVersions
-	}
+	keep := cmp.Or(secret.maxVersions, e.maxVersions, keepVersions)
 	maps.DeleteFunc(secret.versions, func(number int, _ *version) bool { return number <= secret.current-keep })
-	answer(w, http.StatusOK, object{"data": secret.versions[secret.current].metadata(secret.current)})
+	answer(w, http.StatusOK, object{"data": secret.versions[secret.current].metadata(secret.current, secret.custom)})
+}
+
+// compare says why a write does not fit the current version, which deleting and destroying do not change; empty: it does. A
+// number may come as text, as from the command line.
+func compare(cas json.RawMessage, current int, required bool) string {
+	switch number, err := strconv.Atoi(strings.Trim(string(cas), `"`)); {
+	case cas == nil && required:
+		return "check-and-set parameter required for this call"
+	case cas == nil:
+		return ""
+	case err != nil:
+		return "error parsing check-and-set parameter"
+	case number != current:
+		return "check-and-set parameter did not match the current version"
+	}
+	return ""
 }
 
 func (s *Server) deleteLatest(w http.ResponseWriter, e *engine, name string) {
@@ -169,8 +181,8 @@ func (s *Server) change(w http.ResponseWriter, r *http.Request, e *engine, q req
 		return
 	}
 	secret := e.secrets[q.name]
-	if secret == nil {
-		fail(w, http.StatusNotFound)
+	if secret == nil { // It is no error to Vault.
+		w.WriteHeader(http.StatusNoContent)
 		return
 	}
 	for _, number := range in.Versions {
@@ -184,66 +196,6 @@ func (s *Server) change(w http.ResponseWriter, r *http.Request, e *engine, q req
 		case q.kind == "destroy":
 			v.destroyed, v.data = true, nil
 		}
-	}
-	w.WriteHeader(http.StatusNoContent)
-}
-
-func (e *engine) readMetadata(w http.ResponseWriter, name string) {
-	secret := e.secrets[name]
-	if secret == nil {
-		fail(w, http.StatusNotFound)
-		return
-	}
-	versions, oldest := object{}, 0
-	for _, number := range slices.Sorted(maps.Keys(secret.versions)) {
-		if oldest == 0 {
-			oldest = number
-		}
-		m := secret.versions[number].metadata(number)
-		delete(m, "version")
-		delete(m, "custom_metadata")
-		versions[strconv.Itoa(number)] = m
-	}
-	answer(w, http.StatusOK, object{"data": object{
-		"cas_required": false, "current_version": secret.current, "oldest_version": oldest, "max_versions": 0,
-		"created_time": stamp(secret.created), "updated_time": stamp(secret.change), "versions": versions,
-	}})
-}
-
-func (e *engine) list(w http.ResponseWriter, folder string) {
-	if folder != "" && !strings.HasSuffix(folder, "/") {
-		folder += "/"
-	}
-	names := map[string]bool{}
-	for name := range e.secrets {
-		if rest, ok := strings.CutPrefix(name, folder); ok {
-			first, _, deeper := strings.Cut(rest, "/")
-			if deeper {
-				first += "/"
-			}
-			names[first] = true
-		}
-	}
-	if len(names) == 0 {
-		fail(w, http.StatusNotFound)
-		return
-	}
-	answer(w, http.StatusOK, object{"data": object{"keys": slices.Sorted(maps.Keys(names))}})
-}
-
-func (s *Server) configure(w http.ResponseWriter, r *http.Request, e *engine) {
-	var in struct {
-		MaxVersions *int  `json:"max_versions"`
-		CASRequired *bool `json:"cas_required"`
-	}
-	if !body(w, r, &in) {
-		return
-	}
-	if in.MaxVersions != nil {
-		e.maxVersions = *in.MaxVersions
-	}
-	if in.CASRequired != nil {
-		e.casRequired = *in.CASRequired
 	}
 	w.WriteHeader(http.StatusNoContent)
 }

@@ -1,8 +1,10 @@
-// Package vault emulates the part of Vault's HTTP API that those use who read secrets: KV version 2 with its versions,
-// tokens that expire, AppRole, policies by path, namespaces, the seal. OpenBao's API is the same in all of it.
+// Package vault emulates the part of Vault's HTTP API that those use who read and write secrets: KV version 2 with its
+// versions and check-and-set, tokens that expire, AppRole, policies by path, namespaces, the seal. OpenBao's API is the same
+// in all of it.
 //
 // It is a http.Handler over a state in memory, and refuses what Vault refuses: a token that is over, a path that no policy
-// opens, a mount that is not there, a version that was deleted or destroyed, a write whose check-and-set does not fit.
+// opens for reading, creating or updating, a mount that is not there, a version that was deleted or destroyed, a write whose
+// check-and-set does not fit, or is missing where the engine or the secret requires it. Patches it does not know.
 // It was written from Vault's API reference (https://developer.hashicorp.com/vault/api-docs) and never compared with a
 // running Vault.
 package vault
@@ -50,6 +52,7 @@ type Role struct {
 type Server struct {
 	options Options
 	routes  *http.ServeMux
+	front   http.Handler // The routes, misbehaving.
 
 	mu       sync.Mutex
 	sealed   bool
@@ -78,6 +81,7 @@ func New(options Options) (*Server, error) {
 		}
 	}
 	s.routes = s.newRoutes()
+	s.front = options.Faults.Handler(http.HandlerFunc(s.serve), unreached, reads)
 	return s, nil
 }
 

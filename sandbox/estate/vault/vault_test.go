@@ -41,9 +41,10 @@ type reply struct {
 		Keys     []string       `json:"keys"`
 		Current  int            `json:"current_version"`
 		Metadata struct {
-			Version      int    `json:"version"`
-			Destroyed    bool   `json:"destroyed"`
-			DeletionTime string `json:"deletion_time"`
+			Version      int            `json:"version"`
+			Destroyed    bool           `json:"destroyed"`
+			DeletionTime string         `json:"deletion_time"`
+			Custom       map[string]any `json:"custom_metadata"`
 		} `json:"metadata"`
 		TTL int `json:"ttl"`
 	} `json:"data"`
@@ -152,7 +153,11 @@ func TestRefusals(t *testing.T) {
 		{"POST", "kv/data/a", `{}`, 400},
 		{"POST", "kv/data/a", `{"data":`, 400},
 		{"POST", "kv/destroy/a", `{}`, 400},
-		{"POST", "kv/destroy/b", `{"versions":[1]}`, 404},
+		{"POST", "kv/destroy/b", `{"versions":[1]}`, 204}, // Vault finds nothing to destroy, and nothing wrong with that.
+		{"POST", "kv/data/a", `{"options":{"cas":"x"},"data":{}}`, 400},
+		{"POST", "kv/data/a", `{"options":{"cas":{}},"data":{}}`, 400},
+		{"POST", "kv/data/a", `{"data":"text"}`, 400},
+		{"POST", "kv/metadata/a", `{"custom_metadata":{"a":{}}}`, 400},
 		{"GET", "kv/metadata/b", "", 404},
 		{"LIST", "kv/metadata/none", "", 404},
 		{"POST", "auth/token/renew-self", "", 400},
