@@ -6,6 +6,8 @@ require (
 	filippo.io/age v1.3.2
 	github.com/emersion/go-sasl v0.0.0-20241020182733-b788ff22d5a6
 	github.com/emersion/go-smtp v0.25.1
+	github.com/go-asn1-ber/asn1-ber v1.5.8
+	github.com/go-ldap/ldap/v3 v3.4.15
 	github.com/gofrs/flock v0.13.1
 	github.com/google/uuid v1.6.0
 	github.com/gowebpki/jcs v1.0.1
@@ -34,7 +36,10 @@ require (
 	mvdan.cc/sh/v3 v3.14.1
 )
 
-require golang.org/x/mod v0.42.0 // indirect
+require (
+	github.com/Azure/go-ntlmssp v0.1.1 // indirect
+	golang.org/x/mod v0.42.0 // indirect
+)
 
 require (
 	cel.dev/expr v0.25.2 // indirect
