@@ -62,7 +62,7 @@ func (a *Activities) Register(register func(name string, activity any)) {
 // Check proves that the server answers and takes the credential, and tells how clients reach it.
 func (a *Activities) Check(ctx context.Context, in CheckInput) (CheckOutput, error) {
 	return operation.Read(ctx, a.servers, in.System, func(s Server) (CheckOutput, error) {
-		return CheckOutput{Endpoint: s.Endpoint()}, s.Check(ctx)
+		return CheckOutput{Endpoint: s.ClientEndpoint()}, s.Check(ctx)
 	})
 }
 

@@ -31,7 +31,7 @@ func (a *Activities) writeConnection(ctx context.Context, s Server, entrance Ent
 	if err != nil {
 		return err
 	}
-	ca := s.Endpoint().CA
+	ca := s.ClientEndpoint().CA
 	content, err := s.Render(Credentials{Role: in.Role, Database: in.Database, Password: password}, in.File.caPath(ca))
 	if err != nil {
 		return hidden(err, password)
@@ -113,7 +113,7 @@ func readBack(ctx context.Context, s Server, entrance Entrance, in ProveInput) (
 	if err := in.Access.Check(); err != nil {
 		return Credentials{}, err
 	}
-	ca := s.Endpoint().CA
+	ca := s.ClientEndpoint().CA
 	if ca != "" {
 		trusted, err := readFile(ctx, entrance, in.Client, in.File.CA())
 		if err != nil {

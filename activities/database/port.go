@@ -65,8 +65,8 @@ type Reader interface {
 	// Check proves that the server answers, the credential is good and may make roles and databases.
 	// Faults: Unauthorized, Unavailable.
 	Check(ctx context.Context) error
-	// Endpoint is how clients reach the server.
-	Endpoint() Endpoint
+	// ClientEndpoint is how clients reach the server. (What an integration calls its Endpoint is a text for people.)
+	ClientEndpoint() Endpoint
 	// Find returns the databases and roles of those names, whoever made them, and those of the owner.
 	Find(ctx context.Context, names []string, owner operation.Owner) (Found, error)
 }
@@ -124,7 +124,7 @@ type Archive struct {
 // Files knows the file that the server's own clients read how to connect from.
 type Files interface {
 	// Render writes the file: where the server is, the role, its database and its password. ca is the path of the file on the
-	// client's machine that holds Endpoint's CA; empty where there is none.
+	// client's machine that holds ClientEndpoint's CA; empty where there is none.
 	Render(c Credentials, ca string) (secret.Value, error)
 	// Parse reads what Render wrote. Invalid: it is no such file. Conflict: it leads elsewhere than to this server, or trusts
 	// others than ca.

@@ -13,7 +13,6 @@ import (
 	"fermata/activities/loadbalancer"
 	"fermata/activities/operation"
 	"fermata/activities/probe"
-	"fermata/decision"
 	"fermata/wire"
 	"fermata/workflows/run"
 	"fermata/workflows/runbook"

@@ -318,12 +318,13 @@ func provesNoServer(r *rig) {
 
 func provesExcess(r *rig) {
 	r.makeDatabase()
-	role, _ := r.makeRole("writer", database.ReadWrite)
-	role.Access = database.ReadOnly
+	role, owner := r.makeRole("owner", database.Owner)
+	r.may(owner, table)
+	role.Access = database.ReadWrite
 	_, err := r.prove(role, first)
 	r.refuses(err, fault.Invalid, role.Name)
-	role, _ = r.makeRole("owner", database.Owner)
-	role.Access = database.ReadWrite
+	role, _ = r.makeRole("writer", database.ReadWrite)
+	role.Access = database.ReadOnly
 	_, err = r.prove(role, first)
 	r.refuses(err, fault.Invalid, role.Name)
 	role, _ = r.makeRole("excess", database.Owner)
@@ -336,7 +337,7 @@ func foreignFile(r *rig) {
 	c := database.Credentials{Role: "app", Database: "shop", Password: value(first)}
 	content, err := r.driver.Render(c, "")
 	require.NoError(r, err)
-	for _, change := range [][2]string{{"host=" + r.driver.Endpoint().Host, "host=192.0.2.1"}, {"port=", "port=1"}} {
+	for _, change := range [][2]string{{"host=" + r.driver.ClientEndpoint().Host, "host=192.0.2.1"}, {"port=", "port=1"}} {
 		require.Contains(r, content.Text(), change[0])
 		_, err = r.driver.Parse(value(strings.Replace(content.Text(), change[0], change[1], 1)), "")
 		r.refuses(err, fault.Conflict)

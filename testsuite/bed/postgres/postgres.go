@@ -33,6 +33,7 @@ type Server struct {
 	folder    string
 	namespace string // Network namespace; empty: the machine's own.
 	address   string
+	settings  []string // name=value, beside those of the bed.
 	process   *host.Process
 }
 
@@ -44,10 +45,20 @@ func Start(ctx context.Context, folder, address string) (*Server, error) {
 
 // StartIn is Start in a network namespace, as `ip netns` calls it.
 func StartIn(ctx context.Context, namespace, folder, address string) (*Server, error) {
+	return (&Server{folder: folder, namespace: namespace, address: address}).first(ctx, "")
+}
+
+// StartGuarded is Start with logins as an administrator has them: access is the content of pg_hba.conf. Settings are those of
+// postgresql.conf, name=value.
+func StartGuarded(ctx context.Context, folder, address, access string, settings ...string) (*Server, error) {
+	return (&Server{folder: folder, address: address, settings: settings}).first(ctx, access)
+}
+
+// first makes the cluster, in which everybody on loopback is let in if access is empty.
+func (s *Server) first(ctx context.Context, access string) (*Server, error) {
 	if err := host.Install(ctx, Packages()...); err != nil {
 		return nil, err
 	}
-	s := &Server{folder: folder, namespace: namespace, address: address}
 	for _, args := range [][]string{
 		{"mkdir", "-m", "0700", s.data(), s.sockets()},
 		{"chown", account + ":nogroup", s.data(), s.sockets()},
@@ -56,7 +67,12 @@ func StartIn(ctx context.Context, namespace, folder, address string) (*Server, e
 			"--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8",
 		},
 	} {
-		if _, err := run(ctx, folder, nil, args...); err != nil {
+		if _, err := run(ctx, s.folder, nil, args...); err != nil {
+			return nil, fmt.Errorf("making a database cluster: %w", err)
+		}
+	}
+	if access != "" { // The file stays its account's.
+		if err := os.WriteFile(filepath.Join(s.data(), "pg_hba.conf"), []byte(access), 0o600); err != nil {
 			return nil, fmt.Errorf("making a database cluster: %w", err)
 		}
 	}
@@ -89,12 +105,14 @@ func (s *Server) start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("starting PostgreSQL: %w", err)
 	}
+	args := []string{programs + "postgres", "-D", s.data()}
+	for _, setting := range append([]string{
+		"listen_addresses=" + address, "port=" + port, "unix_socket_directories=" + s.sockets(), "fsync=off", "max_connections=200",
+	}, s.settings...) {
+		args = append(args, "-c", setting)
+	}
 	process, err := host.Start(ctx, host.Daemon{
-		Name: "PostgreSQL", User: account, Namespace: s.namespace, Log: filepath.Join(s.folder, "log"), Env: []string{"TZ=UTC"},
-		Args: []string{
-			programs + "postgres", "-D", s.data(), "-c", "listen_addresses=" + address, "-c", "port=" + port, "-c", "unix_socket_directories=" + s.sockets(),
-			"-c", "fsync=off", "-c", "max_connections=200",
-		},
+		Name: "PostgreSQL", User: account, Namespace: s.namespace, Log: filepath.Join(s.folder, "log"), Env: []string{"TZ=UTC"}, Args: args,
 		Ready: func(ctx context.Context) error { _, err := s.Query(ctx, "postgres", "SELECT 1"); return err },
 	})
 	if err == nil {
