@@ -125,6 +125,9 @@ func (c checker) database(s *Instance) {
 		c.Add(at+"password", "expected a reference without a version such as secret://vault/kv/app-01/database#password, found something else: "+
 			"the password is generated and kept there")
 	}
+	if c.Has(at+"overlap") && c.Sound(at+"overlap") && d.Overlap <= 0 {
+		c.Add(at+"overlap", "expected a length of time above zero, found %s", d.Overlap)
+	}
 	if c.absolute(at+"file.path", d.File.Path) {
 		c.writable(at+"file.path", d.File.Path)
 	}

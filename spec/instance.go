@@ -102,6 +102,8 @@ type DatabaseUse struct {
 	// OnDecommission says what becomes of the database: keep (default), archive (a dump is kept, then it is dropped), or drop, which
 	// asks for an approval of its own.
 	OnDecommission string `yaml:"onDecommission,omitempty" json:"onDecommission,omitempty"`
+	// Overlap is how long the login that was in use still works after a rotation, for what is connected; 15m if absent.
+	Overlap Duration `yaml:"overlap,omitempty" json:"overlap,omitempty"`
 }
 
 // ConnectionFile is a file that an application reads how to connect from, in the form of the server's own clients: a connection
@@ -126,8 +128,11 @@ const (
 	DatabaseDrop    = "drop"
 )
 
-// DefaultConnectionMode is the mode of a ConnectionFile.
-const DefaultConnectionMode = "0600"
+// Defaults of a DatabaseUse.
+const (
+	DefaultConnectionMode = "0600"
+	DefaultOverlap        = Duration(15 * time.Minute)
+)
 
 // Time is a moment in UTC, as RFC 3339 writes it: 2027-01-31T18:00:00Z. Empty: none.
 type Time string
@@ -154,7 +159,8 @@ func (t Time) Moment() *time.Time {
 }
 
 // ApplyDefaults fills in what the document leaves open, so that the plan's hash covers it: what an Instance shares with a Server
-// is as there; accounts.local[].shell /bin/bash; database access readonly, onDecommission keep, file owner root, mode 0600.
+// is as there; accounts.local[].shell /bin/bash; database access readonly,
+// onDecommission keep, overlap 15m, file owner root, mode 0600.
 func (s *Instance) ApplyDefaults() {
 	spec := &s.Spec
 	fill(&spec.Access.Port, DefaultSSHPort)
@@ -176,6 +182,7 @@ func (s *Instance) ApplyDefaults() {
 	if d := spec.Database; d != nil {
 		fill(&d.Access, AccessReadOnly)
 		fill(&d.OnDecommission, DatabaseKeep)
+		fill(&d.Overlap, DefaultOverlap)
 		fill(&d.File.Owner, DefaultOwner)
 		fill(&d.File.Mode, DefaultConnectionMode)
 	}

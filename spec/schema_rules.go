@@ -156,6 +156,7 @@ var constraints = map[string]constraint{
 	"DatabaseUse.Access":         {enum: []string{AccessReadOnly, AccessReadWrite, AccessOwner}, value: AccessReadOnly},
 	"DatabaseUse.Password":       {form: secretForm},
 	"DatabaseUse.OnDecommission": {enum: []string{DatabaseKeep, DatabaseArchive, DatabaseDrop}, value: DatabaseKeep},
+	"DatabaseUse.Overlap":        {value: "15m"},
 	"ConnectionFile.Path":        {form: pathForm},
 	"ConnectionFile.Owner":       {form: ownerForm, value: DefaultOwner},
 	"ConnectionFile.Mode":        {enum: []string{"0400", "0440", "0600", "0640"}, value: DefaultConnectionMode},

@@ -19,6 +19,8 @@ const (
 	activityMakeRole         = "database.MakeRole"
 	activitySetPassword      = "database.SetPassword"
 	activityDiscardPassword  = "database.DiscardPassword"
+	activityNewestPassword   = "database.NewestPassword"
+	activityRestorePassword  = "database.RestorePassword"
 	activityDisableRole      = "database.DisableRole"
 	activityRemoveRole       = "database.RemoveRole"
 	activityRemoveOwned      = "database.RemoveOwned"
@@ -50,6 +52,8 @@ func (a *Activities) Register(register func(name string, activity any)) {
 	register(activityMakeRole, a.MakeRole)
 	register(activitySetPassword, a.SetPassword)
 	register(activityDiscardPassword, a.DiscardPassword)
+	register(activityNewestPassword, a.NewestPassword)
+	register(activityRestorePassword, a.RestorePassword)
 	register(activityDisableRole, a.DisableRole)
 	register(activityRemoveRole, a.RemoveRole)
 	register(activityRemoveOwned, a.RemoveOwned)

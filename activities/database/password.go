@@ -50,3 +50,26 @@ func hidden(err error, password secret.Value) error {
 	}
 	return err
 }
+
+// NewestPassword tells the newest version of a secret, and nothing of its value.
+func (a *Activities) NewestPassword(ctx context.Context, in NewestPasswordInput) (NewestPasswordOutput, error) {
+	version, err := a.secrets.Pin(ctx, in.Secret)
+	if fault.Is(err, fault.NotFound) {
+		return NewestPasswordOutput{}, nil
+	}
+	return NewestPasswordOutput{Version: version}, fault.ForTemporal(err)
+}
+
+// RestorePassword gives a role the password of a version that is kept already, and with it the right to log in.
+func (a *Activities) RestorePassword(ctx context.Context, in RestorePasswordInput) (RestorePasswordOutput, error) {
+	return operation.Change(ctx, a.servers, in.System, func(s Server, p operation.Progress) (RestorePasswordOutput, error) {
+		if in.Secret.Version() == "" {
+			return RestorePasswordOutput{}, fault.New(fault.Invalid, "restoring the password of role %s: expected a version of %s, found none", in.Role, in.Secret)
+		}
+		password, err := a.secrets.Resolve(ctx, in.Secret)
+		if err != nil {
+			return RestorePasswordOutput{}, err
+		}
+		return RestorePasswordOutput{}, hidden(s.SetPassword(ctx, in.Op, in.Role, password, p), password)
+	})
+}

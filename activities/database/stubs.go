@@ -126,6 +126,37 @@ func DiscardPassword(ctx workflow.Context, in DiscardPasswordInput) (DiscardPass
 	return operation.Call[DiscardPasswordOutput](ctx, Capability, activityDiscardPassword, time.Minute, in)
 }
 
+// NewestPasswordInput asks for NewestPassword.
+type NewestPasswordInput struct {
+	Secret secret.Ref `json:"secret"` // Without a version.
+}
+
+// NewestPasswordOutput answers NewestPassword.
+type NewestPasswordOutput struct {
+	Version string `json:"version,omitempty"` // Empty: there is no such secret yet.
+}
+
+// NewestPassword tells the newest version of a secret that passwords are kept in.
+func NewestPassword(ctx workflow.Context, in NewestPasswordInput) (NewestPasswordOutput, error) {
+	return operation.Look[NewestPasswordOutput](ctx, Capability, activityNewestPassword, time.Minute, in)
+}
+
+// RestorePasswordInput asks for RestorePassword.
+type RestorePasswordInput struct {
+	System string       `json:"system,omitempty"`
+	Op     operation.Op `json:"op"`
+	Role   string       `json:"role"`
+	Secret secret.Ref   `json:"secret"` // With the version to go back to.
+}
+
+// RestorePasswordOutput answers RestorePassword.
+type RestorePasswordOutput struct{}
+
+// RestorePassword gives a role the password of a version that is kept already, and with it the right to log in.
+func RestorePassword(ctx workflow.Context, in RestorePasswordInput) (RestorePasswordOutput, error) {
+	return operation.Call[RestorePasswordOutput](ctx, Capability, activityRestorePassword, changeFor, in)
+}
+
 // DisableRoleInput asks for DisableRole.
 type DisableRoleInput struct {
 	System string       `json:"system,omitempty"`

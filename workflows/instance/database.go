@@ -61,7 +61,13 @@ func (p *instance) database(f *run.Frame, r resolved) []runbook.Planned {
 	}, {
 		Step: run.Step{
 			ID: stepRole, Title: "make the database login", After: []string{stepDatabase}, Reversal: run.Reversible,
-			Do:   func(ctx workflow.Context, op operation.Op) (run.Result, error) { return makeRole(ctx, d, role, op) },
+			Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) {
+				newest, err := database.NewestPassword(ctx, database.NewestPasswordInput{Secret: secret.Ref(d.Password)})
+				if err != nil {
+					return run.Result{}, err
+				}
+				return makeRole(ctx, d, role, op, newest.Version)
+			},
 			Undo: func(ctx workflow.Context, op operation.Op) error { return removeRole(ctx, d, role, op) },
 		},
 		Action: wire.Create, Object: "login " + role.Name, Detail: []string{d.Access + " in database " + d.Name + " and nothing else", "its password is generated and kept in " + d.Password},
@@ -96,13 +102,10 @@ func (p *instance) database(f *run.Frame, r resolved) []runbook.Planned {
 	}}
 }
 
-// makeRole keeps a new password first, as the newest version of the secret, and gives it to the login. Its output is the version.
-func makeRole(ctx workflow.Context, d *spec.DatabaseUse, role database.Role, op operation.Op) (run.Result, error) {
-	newest, err := database.NewestPassword(ctx, database.NewestPasswordInput{Secret: secret.Ref(d.Password)})
-	if err != nil {
-		return run.Result{}, err
-	}
-	out, err := database.MakeRole(ctx, database.MakeRoleInput{System: d.System, Op: op, Role: role, Secret: secret.Ref(d.Password), After: newest.Version})
+// makeRole keeps a new password first, as the version of the secret that follows after, and gives it to the login. Its output is
+// the version.
+func makeRole(ctx workflow.Context, d *spec.DatabaseUse, role database.Role, op operation.Op, after string) (run.Result, error) {
+	out, err := database.MakeRole(ctx, database.MakeRoleInput{System: d.System, Op: op, Role: role, Secret: secret.Ref(d.Password), After: after})
 	return run.Result{Output: out.Version, Lines: []string{"password in " + string(secret.Ref(d.Password).At(out.Version))}}, err
 }
 
@@ -129,4 +132,10 @@ func prove(ctx workflow.Context, s *spec.Instance, m cloud.Instance) (run.Result
 		System: d.System, Entrance: s.Spec.Access.System, Client: clientOf(s, m), File: fileOf(d), Access: database.Access(d.Access),
 	})
 	return run.Result{Output: out.Lines, Lines: out.Lines}, err
+}
+
+// restorePassword gives a login the password of a version that is kept, and with it the right to log in.
+func restorePassword(ctx workflow.Context, d *spec.DatabaseUse, op operation.Op, login, version string) error {
+	_, err := database.RestorePassword(ctx, database.RestorePasswordInput{System: d.System, Op: op, Role: login, Secret: secret.Ref(d.Password).At(version)})
+	return err
 }

@@ -15,6 +15,7 @@ import (
 	"fermata/activities/firewall"
 	"fermata/activities/operation"
 	"fermata/activities/record"
+	"fermata/activities/secret"
 	"fermata/decision"
 	"fermata/spec"
 	"fermata/wire"
@@ -91,16 +92,19 @@ type estate struct {
 	Rules    map[string][]firewall.Installed `json:"rules,omitempty"`    // By firewall.
 	Accounts map[string][]string             `json:"accounts,omitempty"` // Names, by directory.
 	Database database.Found                  `json:"database,omitzero"`
-	Items    []runbook.Listed                `json:"items,omitempty"` // Configuration items in service.
+	Login    string                          `json:"login,omitempty"`    // In use.
+	Password string                          `json:"password,omitempty"` // Version of the secret that its password is in.
+	Items    []runbook.Listed                `json:"items,omitempty"`    // Configuration items in service.
 }
 
 // Plan finds what the owner has, as the record and the systems know it.
 func (p *decommission) Plan(ctx workflow.Context) (wire.Preview, error) {
 	found := estate{Rules: map[string][]firewall.Installed{}, Accounts: map[string][]string{}}
-	var seen []wire.Observation
-	if found.Instance, found.Record, seen = lastRecord(ctx, p.Owner()); len(seen) > 0 {
+	known, seen := lastRecord(ctx, p.Owner())
+	if len(seen) > 0 {
 		return wire.Preview{Observations: seen}, nil
 	}
+	found.Instance, found.Record, found.Login = known.spec, known.record, known.login
 	p.spec = found.Instance
 	found.Grace = int64(time.Duration(p.spec.Spec.Run.Grace) / time.Second)
 	if p.asked.Grace != nil {
@@ -132,25 +136,54 @@ func at(ctx workflow.Context, s *spec.Instance) workflow.Context {
 	return operation.WithRoute(ctx, route)
 }
 
-// lastRecord finds the spec that the instance was made from. Without a record nothing is under management.
-func lastRecord(ctx workflow.Context, owner operation.Owner) (*spec.Instance, string, []wire.Observation) {
+// managed is what the records say of an instance that is under management.
+type managed struct {
+	spec   *spec.Instance
+	record string // Hash of the record that says how it was made.
+	login  string // Of the database, in use since the latest rotation; empty: there is no database.
+}
+
+// lastRecord finds what the instance was made from. Without a record nothing is under management.
+func lastRecord(ctx workflow.Context, owner operation.Owner) (managed, []wire.Observation) {
 	out, err := record.FindRecords(ctx, record.FindInput{Owner: owner})
 	if err != nil {
-		return nil, "", runbook.Failed("records", err)
+		return managed{}, runbook.Failed("records", err)
 	}
 	last, entry, err := record.Latest(out.Entries, string(wire.Done), wire.ProvisionInstance, wire.DecommissionInstance)
 	if err != nil {
-		return nil, "", runbook.Failed("records", err)
+		return managed{}, runbook.Failed("records", err)
 	}
 	if last == nil || last.Kind == wire.DecommissionInstance {
-		return nil, "", []wire.Observation{runbook.Problem("records", "no record says that Fermata provisioned %s: check the name with `fermata history`", owner)}
+		return managed{}, []wire.Observation{runbook.Problem("records", "no record says that Fermata provisioned %s: check the name with `fermata history`", owner)}
 	}
-	s := &spec.Instance{}
-	if err := json.Unmarshal(last.Spec, s); err != nil {
-		return nil, "", runbook.Failed("records", err)
+	m := managed{spec: &spec.Instance{}, record: entry.Hash}
+	if err := json.Unmarshal(last.Spec, m.spec); err != nil {
+		return managed{}, runbook.Failed("records", err)
 	}
-	s.ApplyDefaults() // Those that came after the record was written.
-	return s, entry.Hash, nil
+	m.spec.ApplyDefaults() // Those that came after the record was written.
+	if d := m.spec.Spec.Database; d != nil {
+		if m.login, err = loginInUse(d, out.Entries); err != nil {
+			return managed{}, runbook.Failed("records", err)
+		}
+	}
+	return m, nil
+}
+
+// loginInUse is the first of the two logins, or the one that the latest rotation went over to.
+func loginInUse(d *spec.DatabaseUse, entries []record.Entry) (string, error) {
+	last, _, err := record.Latest(entries, string(wire.Done), wire.ProvisionInstance, wire.RotateDatabasePassword)
+	if err != nil || last == nil || last.Kind != wire.RotateDatabasePassword {
+		return loginsOf(d)[0], err
+	}
+	var plan wire.Plan
+	var turned turn
+	if err := json.Unmarshal(last.Plan, &plan); err != nil {
+		return "", err
+	}
+	if err := json.Unmarshal(plan.Resolved, &turned); err != nil {
+		return "", err
+	}
+	return turned.To, nil
 }
 
 func (p *decommission) readings(found *estate) []runbook.Reading {
@@ -232,6 +265,11 @@ func (p *decommission) findInDatabase(found *estate) runbook.Reading {
 			return runbook.Failed(name, err)
 		}
 		found.Database = out.Found
+		newest, err := database.NewestPassword(ctx, database.NewestPasswordInput{Secret: secret.Ref(p.spec.Spec.Database.Password)})
+		if err != nil {
+			return runbook.Failed(name, err)
+		}
+		found.Password = newest.Version
 		return []wire.Observation{runbook.Fine(name, "%d databases and %d logins of this owner", len(out.Found.Databases), len(out.Found.Roles))}
 	}
 }

@@ -147,12 +147,8 @@ func (p *decommission) disableLogins(found estate) runbook.Planned {
 				return run.Result{Lines: logins}, nil
 			},
 			Undo: func(ctx workflow.Context, op operation.Op) error {
-				for _, login := range logins {
-					if _, err := database.EnableRole(ctx, database.EnableRoleInput{System: system, Op: op, Role: login}); err != nil {
-						return err
-					}
-				}
-				return nil
+				// The other login, if there is one, was disabled by the rotation that turned away from it.
+				return restorePassword(ctx, p.spec.Spec.Database, op, found.Login, found.Password)
 			},
 		},
 		Action: wire.Change, Object: fmt.Sprintf("%d logins", len(logins)), Detail: logins,
