@@ -3,12 +3,14 @@ package worker
 import (
 	"context"
 	"reflect"
+	"strings"
 
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/interceptor"
 
 	"fermata/activities/fault"
 	"fermata/activities/operation"
+	"fermata/wire"
 )
 
 // admission stands before every activity that a worker is asked for, whoever wrote it. It refuses one that belongs to no
@@ -43,12 +45,22 @@ func admit(info activity.Info, args []any) error {
 		return fault.New(fault.Invalid, "%s runs only as part of a workflow, which looks at signatures and approvals", info.ActivityType.Name)
 	}
 	for _, arg := range args {
-		if op, ok := opOf(arg); ok && string(op.Owner) != info.WorkflowExecution.ID {
+		if op, ok := opOf(arg); ok && !holds(info, op.Owner) {
 			return fault.New(fault.Invalid, "%s acts for %q in a workflow whose id is %q: only the workflow of that id may, as it is the lock",
 				info.ActivityType.Name, op.Owner, info.WorkflowExecution.ID)
 		}
 	}
 	return nil
+}
+
+// holds reports whether the workflow may act for the owner. What waits for the end of an account is begun by the run that made the
+// account, under an id that says whose it is, and outlives it.
+func holds(info activity.Info, owner operation.Owner) bool {
+	if info.WorkflowExecution.ID == string(owner) {
+		return true
+	}
+	return owner != "" && info.WorkflowType != nil && info.WorkflowType.Name == wire.ExpireAccount &&
+		strings.HasPrefix(info.WorkflowExecution.ID, wire.ExpiryPrefix+string(owner)+"/")
 }
 
 // opOf returns the operation that an input carries: whatever changes something has one.

@@ -5,8 +5,10 @@ import (
 	"fermata/integrations/ansible"
 	"fermata/integrations/haproxy"
 	"fermata/integrations/http"
+	"fermata/integrations/ldap"
 	"fermata/integrations/linux"
 	"fermata/integrations/nftables"
+	"fermata/integrations/postgresql"
 	"fermata/integrations/powerdns"
 	"fermata/integrations/requesttracker"
 	"fermata/integrations/rfc2136"
@@ -22,8 +24,10 @@ func builtIn() []integrations.Integration {
 		ansible.Integration(),
 		haproxy.Integration(),
 		http.Integration(),
+		ldap.Integration(),
 		linux.Integration(),
 		nftables.Integration(),
+		postgresql.Integration(),
 		powerdns.Integration(),
 		requesttracker.Integration(),
 		rfc2136.Integration(),

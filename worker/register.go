@@ -17,13 +17,14 @@ import (
 	"fermata/workflows/fleet"
 	"fermata/workflows/guard"
 	"fermata/workflows/inquiry"
+	"fermata/workflows/instance"
 	"fermata/workflows/notice"
 	"fermata/workflows/provision"
 	"fermata/workflows/reservation"
 )
 
 // register puts workflows and activities on their queues.
-func (w *Worker) register(secrets secret.Pinner, namespace string) error {
+func (w *Worker) register(secrets secret.Store, namespace string) error {
 	if w.serves(Workflows) {
 		w.registerWorkflows(namespace)
 	}
@@ -75,6 +76,7 @@ func (w *Worker) registerWorkflows(namespace string) {
 func RegisterWorkflows(register func(name string, workflow any)) {
 	provision.Register(register)
 	fleet.Register(register)
+	instance.Register(register)
 	inquiry.Register(register)
 	reservation.Register(register)
 	guard.Register(register)
@@ -82,7 +84,7 @@ func RegisterWorkflows(register func(name string, workflow any)) {
 }
 
 // bind gives a capability its systems, site by site: each site has a queue of its own.
-func (w *Worker) bind(c capability, secrets secret.Pinner) {
+func (w *Worker) bind(c capability, secrets secret.Store) {
 	sites := map[string]map[string]any{}
 	for _, s := range w.systems {
 		if sites[s.Site] == nil {

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"fermata/activities/database"
 	"fermata/activities/fault"
 	"fermata/activities/guest"
 	"fermata/config"
@@ -23,7 +24,7 @@ const Type = "linux"
 
 // Integration returns the integration.
 func Integration() integrations.Integration {
-	return integrations.Integration{Type: Type, Serves: []string{guest.Capability}, Open: open}
+	return integrations.Integration{Type: Type, Serves: []string{guest.Capability, database.Capability}, Open: open}
 }
 
 func open(_ context.Context, env integrations.Environment, sys config.System) (integrations.System, error) {
