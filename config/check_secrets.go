@@ -29,8 +29,7 @@ func (c checker) secrets(secrets Secrets) {
 		c.Add(at+".env.prefix", "expected the beginning of variables' names such as FERMATA_SECRET_, found %q", secrets.Env.Prefix)
 	}
 	if secrets.Age != nil {
-		c.line(at+".age.file", secrets.Age.File)
-		c.line(at+".age.identity", secrets.Age.Identity)
+		c.age(at+".age", *secrets.Age)
 	}
 	if secrets.Vault != nil {
 		c.vault(at+".vault", *secrets.Vault)
@@ -40,12 +39,31 @@ func (c checker) secrets(secrets Secrets) {
 	}
 }
 
+// publicKey is what age-keygen -y prints.
+var publicKey = regexp.MustCompile(`^age1[a-z0-9]+$`)
+
+func (c checker) age(at string, a SecretAge) {
+	c.line(at+".file", a.File)
+	c.line(at+".identity", a.Identity)
+	if c.Sound(at) && a.Writable && len(a.Recipients) == 0 && (c.Sound(at+".recipients") || !c.Has(at+".recipients")) {
+		c.Add(at+".recipients", "expected the public keys of all who read the file, found none: it is encrypted anew when it is written")
+	}
+	for i, key := range a.Recipients { // What is no public key is not repeated: it may be a private one.
+		if place := fmt.Sprintf("%s.recipients[%d]", at, i); c.Sound(place) && !publicKey.MatchString(key) {
+			c.Add(place, "expected a public key such as age1..., as age-keygen -y prints it, found something else")
+		}
+	}
+}
+
 func (c checker) vault(at string, v SecretVault) {
 	if why := vaultAddress(v.Address); why != "" && c.Sound(at+".address") {
 		c.Add(at+".address", "%s", why)
 	}
 	c.line(at+".ca", v.CA)
 	c.vaultPath(at+".namespace", v.Namespace)
+	for i, path := range v.Writable {
+		c.vaultPath(fmt.Sprintf("%s.writable[%d]", at, i), path)
+	}
 	if c.Sound(at+".timeout") && v.Timeout <= 0 {
 		c.Add(at+".timeout", "expected a length of time above zero, found %s", v.Timeout)
 	}

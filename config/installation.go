@@ -107,6 +107,10 @@ type SecretEnv struct {
 type SecretAge struct {
 	File     string `yaml:"file"`     // The encrypted file.
 	Identity string `yaml:"identity"` // File with the identity that opens it.
+	// Writable lets Fermata keep new versions of secrets in the file. One worker may write it.
+	Writable bool `yaml:"writable,omitempty"`
+	// Recipients are the public keys that the file is encrypted to when it is written: those of all who read it.
+	Recipients []string `yaml:"recipients,omitempty"`
 }
 
 // SecretVault is a Vault, or an OpenBao. Its credential is in a file: it cannot be a secret that it gives out itself.
@@ -115,7 +119,9 @@ type SecretVault struct {
 	CA        string        `yaml:"ca,omitempty"`        // PEM file with the authorities to trust instead of the machine's.
 	Namespace string        `yaml:"namespace,omitempty"` // Empty: the root namespace.
 	Timeout   spec.Duration `yaml:"timeout,omitempty"`   // Of a request; 30s if absent.
-	Auth      VaultAuth     `yaml:"auth"`                // How a worker logs in.
+	// Writable are the paths that Fermata may keep new versions of secrets at, and below: kv/web-01. None if absent.
+	Writable []string  `yaml:"writable,omitempty"`
+	Auth     VaultAuth `yaml:"auth"` // How a worker logs in.
 }
 
 // VaultAuth is how a worker logs in: exactly one way.

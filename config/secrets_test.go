@@ -19,6 +19,7 @@ const more = `    vault:
       namespace: team-a/web
       timeout: 5s
       auth: {approle: {roleId: 7d1b, secretIdFile: vault-secret-id, mount: approle}}
+      writable: [kv/web-01, kv/db/main]
     exec:
       command: [/usr/local/lib/fermata/helper, --store, x]
       timeout: 3s
@@ -37,7 +38,8 @@ func TestLoadMoreProviders(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, config.SecretVault{
 		Address: "https://vault.estate.test:8200", CA: filepath.Join(folder, "vault-ca.pem"), Namespace: "team-a/web", Timeout: spec.Duration(5 * time.Second),
-		Auth: config.VaultAuth{AppRole: &config.VaultAppRole{RoleID: "7d1b", SecretIDFile: filepath.Join(folder, "vault-secret-id"), Mount: "approle"}},
+		Writable: []string{"kv/web-01", "kv/db/main"},
+		Auth:     config.VaultAuth{AppRole: &config.VaultAppRole{RoleID: "7d1b", SecretIDFile: filepath.Join(folder, "vault-secret-id"), Mount: "approle"}},
 	}, *in.Secrets.Vault)
 	require.Equal(t, config.SecretExec{
 		Command: []string{"/usr/local/lib/fermata/helper", "--store", "x"}, Timeout: spec.Duration(3 * time.Second), Env: []string{"HOME", "AWS_PROFILE"},
@@ -75,13 +77,17 @@ func TestBadProviders(t *testing.T) {
 		"no role":             {"roleId: 7d1b, ", "", "spec.secrets.vault.auth.approle.roleId: expected the field"},
 		"empty role":          {"roleId: 7d1b", "roleId: ''", "spec.secrets.vault.auth.approle.roleId: expected text, found none"},
 		"mount of the method": {"mount: approle", "mount: a/", "spec.secrets.vault.auth.approle.mount: expected a path"},
-		"no command":          {"      command: [/usr/local/lib/fermata/helper, --store, x]\n", "", "33:5: spec.secrets.exec.command: expected the field"},
-		"empty command":       {"[/usr/local/lib/fermata/helper, --store, x]", "[]", "34:16: spec.secrets.exec.command: expected a program and its arguments, found none"},
-		"a line":              {"[/usr/local/lib/fermata/helper, --store, x]", "/bin/helper x", "34:16: spec.secrets.exec.command: expected a list, found text"},
-		"relative":            {"/usr/local/lib/fermata/helper", "bin/helper", "34:17: spec.secrets.exec.command[0]: expected the absolute path"},
-		"helper's timeout":    {"timeout: 3s", "timeout: -3s", "35:16: spec.secrets.exec.timeout: expected a length of time"},
-		"variable":            {"AWS_PROFILE", "AWS_PROFILE=hunter", "36:19: spec.secrets.exec.env[1]: expected the name of a variable"},
-		"unknown":             {"timeout: 3s", "shell: true", "35:7: spec.secrets.exec.shell: unknown field"},
+		"writable":            {"[kv/web-01, kv/db/main]", "[kv/web-01, /kv/]", "33:29: spec.secrets.vault.writable[1]: expected a path"},
+		"writable out":        {"[kv/web-01, kv/db/main]", "[kv/..]", "33:18: spec.secrets.vault.writable[0]: expected a path"},
+		"writable with field": {"[kv/web-01, kv/db/main]", "['kv/db#password']", "33:18: spec.secrets.vault.writable[0]: expected a path"},
+		"all writable":        {"[kv/web-01, kv/db/main]", "true", "33:17: spec.secrets.vault.writable: expected a list"},
+		"no command":          {"      command: [/usr/local/lib/fermata/helper, --store, x]\n", "", "34:5: spec.secrets.exec.command: expected the field"},
+		"empty command":       {"[/usr/local/lib/fermata/helper, --store, x]", "[]", "35:16: spec.secrets.exec.command: expected a program and its arguments, found none"},
+		"a line":              {"[/usr/local/lib/fermata/helper, --store, x]", "/bin/helper x", "35:16: spec.secrets.exec.command: expected a list, found text"},
+		"relative":            {"/usr/local/lib/fermata/helper", "bin/helper", "35:17: spec.secrets.exec.command[0]: expected the absolute path"},
+		"helper's timeout":    {"timeout: 3s", "timeout: -3s", "36:16: spec.secrets.exec.timeout: expected a length of time"},
+		"variable":            {"AWS_PROFILE", "AWS_PROFILE=hunter", "37:19: spec.secrets.exec.env[1]: expected the name of a variable"},
+		"unknown":             {"timeout: 3s", "shell: true", "36:7: spec.secrets.exec.shell: unknown field"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -93,5 +99,43 @@ func TestBadProviders(t *testing.T) {
 			require.Len(t, problems, 1, err)
 			require.NotContains(t, err.Error(), "hunter2")
 		})
+	}
+}
+
+const ageKey = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
+
+func withAge(t *testing.T, more string) string {
+	t.Helper()
+	return spoil(t, "identity: age.key}", "identity: age.key"+more+"}")
+}
+
+func TestLoadAWritableAgeFile(t *testing.T) {
+	t.Parallel()
+	in, folder, err := load(t, withAge(t, ", writable: true, recipients: ["+ageKey+"]"))
+	require.NoError(t, err)
+	require.Equal(t, config.SecretAge{
+		File: filepath.Join(folder, "secrets.age"), Identity: filepath.Join(folder, "age.key"), Writable: true, Recipients: []string{ageKey},
+	}, *in.Secrets.Age)
+	in, _, err = load(t, withAge(t, ", writable: false"))
+	require.NoError(t, err)
+	require.False(t, in.Secrets.Age.Writable)
+}
+
+func TestBadAgeFiles(t *testing.T) {
+	t.Parallel()
+	for more, want := range map[string]string{
+		", writable: true":                                                      "spec.secrets.age.recipients: expected the public keys of all who read the file, found none",
+		", writable: true, recipients: []":                                      "spec.secrets.age.recipients: expected the public keys",
+		", writable: true, recipients: hunter2":                                 "spec.secrets.age.recipients: expected a list",
+		", writable: true, recipients: [AGE-SECRET-KEY-1HUNTER2]":               "spec.secrets.age.recipients[0]: expected a public key",
+		", writable: true, recipients: [" + ageKey + ", 'ssh-ed25519 hunter2']": "spec.secrets.age.recipients[1]: expected a public key",
+		", writable: hunter2":                                                   "spec.secrets.age.writable: expected",
+	} {
+		_, _, err := load(t, withAge(t, more))
+		var problems spec.Problems
+		require.ErrorAs(t, err, &problems, more)
+		require.ErrorContains(t, err, want)
+		require.Len(t, problems, 1, err)
+		require.NotContains(t, err.Error(), "HUNTER2")
 	}
 }

@@ -40,7 +40,7 @@ func Open(cfg *config.Installation) (secret.Providers, error) {
 		}
 	}
 	if c := cfg.Secrets.Age; c != nil {
-		p, err := agesecret.New(agesecret.Config{File: c.File, Identity: c.Identity})
+		p, err := agesecret.New(agesecret.Config{File: c.File, Identity: c.Identity, Writable: c.Writable, Recipients: c.Recipients})
 		if err := add("age", p, err); err != nil {
 			return nil, err
 		}
@@ -62,7 +62,8 @@ func Open(cfg *config.Installation) (secret.Providers, error) {
 
 func vaultConfig(c config.SecretVault) vaultsecret.Config {
 	v := vaultsecret.Config{
-		Address: c.Address, CA: c.CA, Namespace: c.Namespace, Timeout: time.Duration(c.Timeout), Auth: vaultsecret.Auth{TokenFile: c.Auth.TokenFile},
+		Address: c.Address, CA: c.CA, Namespace: c.Namespace, Timeout: time.Duration(c.Timeout), Writable: c.Writable,
+		Auth: vaultsecret.Auth{TokenFile: c.Auth.TokenFile},
 	}
 	if r := c.Auth.AppRole; r != nil {
 		v.Auth.AppRole = &vaultsecret.AppRole{RoleID: r.RoleID, SecretIDFile: r.SecretIDFile, Mount: r.Mount}
