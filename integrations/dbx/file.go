@@ -74,3 +74,9 @@ func Parse(content secret.Value, settings []Setting) (map[string]string, error) 
 	}
 	return found, nil
 }
+
+// Quoted is a password as option files of MariaDB and MySQL have it: that of the driver's own account may hold anything.
+func Quoted(password secret.Value) secret.Value {
+	text := strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\t", `\t`, "\r", `\r`).Replace(password.Text())
+	return secret.NewValue([]byte(`"` + text + `"`))
+}

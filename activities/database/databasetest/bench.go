@@ -50,12 +50,18 @@ type System struct {
 // Bench opens systems.
 type Bench struct {
 	Open func(t *testing.T) System
+	// NoArchives leaves out the test of dumps, where the vendor's program for them is not to be had.
+	NoArchives bool
 }
 
 // Run runs the suite.
 func Run(t *testing.T, bench Bench) {
 	t.Helper()
-	for name, test := range positive() {
+	tests := positive()
+	if bench.NoArchives {
+		delete(tests, aDump)
+	}
+	for name, test := range tests {
 		t.Run(name, func(t *testing.T) { t.Parallel(); test(setup(t, bench)) })
 	}
 	for name, test := range negative() {

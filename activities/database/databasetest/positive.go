@@ -15,6 +15,8 @@ import (
 	"fermata/activities/operation"
 )
 
+const aDump = "a dump is written once"
+
 func positive() map[string]func(*rig) {
 	return map[string]func(*rig){
 		"the check is passed":                               checked,
@@ -39,9 +41,9 @@ func positive() map[string]func(*rig) {
 		"found by name and by owner":                        finds,
 		"proven as a client, each access":                   proves,
 		"a connection file is read as it was written":       rendersFile,
-		"a dump is written once":                            dumps,
-		"the longest names are taken":                       longest,
-		"two runs at once: one gets the name":               race,
+		aDump:                                 dumps,
+		"the longest names are taken":         longest,
+		"two runs at once: one gets the name": race,
 	}
 }
 
@@ -174,8 +176,12 @@ func losesRole(r *rig) {
 func losesPassword(r *rig) {
 	r.makeDatabase()
 	role, _ := r.makeRole("app", database.Owner)
-	r.lossProof(func() { require.NoError(r, r.driver.SetPassword(r.ctx, r.step("rotate/1"), role.Name, value(first), r.p)) },
-		func(s database.Server) error { return s.SetPassword(r.ctx, r.step("rotate/2"), role.Name, value(second), r.p) },
+	r.lossProof(func() {
+		require.NoError(r, r.driver.SetPassword(r.ctx, r.step("rotate/1"), role.Name, value(first), r.p))
+	},
+		func(s database.Server) error {
+			return s.SetPassword(r.ctx, r.step("rotate/2"), role.Name, value(second), r.p)
+		},
 		func() { r.logsIn(role, second, true); r.logsIn(role, first, false) })
 }
 

@@ -20,11 +20,12 @@ import (
 	"fermata/integrations/postgresql"
 	"fermata/sandbox/estate/certificate"
 	"fermata/sandbox/estate/postgresql/postgresqltest"
+	bed "fermata/testsuite/bed/database"
 	"fermata/testsuite/bed/host"
 	"fermata/testsuite/bed/postgres"
 )
 
-func TestMain(m *testing.M) { os.Exit(host.Main(m, host.Installed(postgres.Packages()))) }
+func TestMain(m *testing.M) { os.Exit(host.Main(m, host.Installed(postgres.Packages(), bed.Packages()))) }
 
 // guarded lets the superuser in without a password, and everybody else with one, over TLS or, for the suite's relay, without.
 const guarded = `local all postgres trust
