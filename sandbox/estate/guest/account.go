@@ -124,31 +124,6 @@ func (m *Machine) groupName(gid int) string {
 	return strconv.Itoa(gid)
 }
 
-// sudoer reports whether a user may become root without a password.
-func (m *Machine) sudoer(user string) bool {
-	if user == "root" {
-		return true
-	}
-	v := m.files.as(root)
-	entries, err := v.readDir("/etc/sudoers.d")
-	if err != nil {
-		return false
-	}
-	for _, entry := range entries {
-		data, err := v.readFile("/etc/sudoers.d/" + entry.Name())
-		if err != nil || strings.Contains(entry.Name(), ".") { // sudo ignores names with a dot.
-			continue
-		}
-		for line := range strings.SplitSeq(string(data), "\n") {
-			who, rule, _ := strings.Cut(strings.TrimSpace(line), " ")
-			if who == user && strings.HasSuffix(strings.TrimSpace(rule), "NOPASSWD:ALL") {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // makeUser makes the template's account with its keys and passwordless sudo.
 func (m *Machine) makeUser() error {
 	name := m.options.User

@@ -15,7 +15,7 @@ import (
 func accountCommands() map[string]Command {
 	return map[string]Command{
 		"id": id, "whoami": whoami, "groups": whoami, "useradd": useradd, "groupadd": groupadd, "usermod": usermod, "userdel": userdel,
-		"getent": getent, "visudo": visudo,
+		"getent": getent, "gpasswd": gpasswd, "chage": chage, "visudo": func(_ context.Context, c Call) int { return visudo(c) },
 	}
 }
 
@@ -26,6 +26,7 @@ type newUser struct {
 	uid                      int    // 0: the next free one.
 	group                    string // Primary group that exists; empty: one of the user's own.
 	groups                   []string
+	password                 string // As in /etc/shadow; empty: "*", which nobody has.
 }
 
 var errExists = errors.New("already exists")
@@ -57,7 +58,7 @@ func (m *Machine) addUser(u newUser) (account, error) {
 		a.gid = gid
 	}
 	line := fmt.Sprintf("%s:x:%d:%d:%s:%s:%s\n", a.name, a.uid, a.gid, a.gecos, a.home, a.shell)
-	if err := m.appendLine("/etc/passwd", line); err != nil {
+	if err := errors.Join(m.appendLine("/etc/passwd", line), m.addShadow(a.name, cmpOr(u.password, "*"))); err != nil {
 		return account{}, err
 	}
 	for _, group := range u.groups {
@@ -65,10 +66,10 @@ func (m *Machine) addUser(u newUser) (account, error) {
 			return account{}, err
 		}
 	}
-	if !u.makeHome {
+	v := m.files.as(root)
+	if !u.makeHome || v.exists(a.home) { // A folder that is there stays its owner's.
 		return a, nil
 	}
-	v := m.files.as(root)
 	if err := v.mkdirAll(a.home, 0o755); err != nil {
 		return account{}, err
 	}
@@ -142,13 +143,14 @@ func (m *Machine) joinGroup(user, group string) error {
 }
 
 func useradd(_ context.Context, c Call) int {
-	f, err := getopt(c.Args[1:], "r system U user-group N no-user-group d: home-dir: m create-home M no-create-home s: shell: g: gid: G: groups: u: uid: c: comment:")
+	f, err := getopt(c.Args[1:], "r system U user-group N no-user-group d: home-dir: m create-home M no-create-home s: shell: g: gid: G: groups: u: uid: c: comment: p: password:")
 	if err != nil || len(f.args) != 1 {
 		return c.Fail(2, "%v", errors.Join(err, errors.New("Usage: useradd [options] LOGIN"))) //nolint:staticcheck // Its own words.
 	}
 	u := newUser{
 		name: f.args[0], system: f.has("r", "system"), home: cmpOr(f.value("d", "home-dir"), "/home/"+f.args[0]), shell: cmpOr(f.value("s", "shell"), "/bin/sh"),
 		gecos: f.value("c", "comment"), group: f.value("g", "gid"), makeHome: f.has("m", "create-home") && !f.has("M", "no-create-home"),
+		password: cmpOr(f.value("p", "password"), "!"),
 	}
 	if f.has("G", "groups") {
 		u.groups = strings.Split(f.value("G", "groups"), ",")
@@ -207,7 +209,7 @@ func groupadd(_ context.Context, c Call) int {
 }
 
 func usermod(_ context.Context, c Call) int {
-	f, err := getopt(c.Args[1:], "a append G: groups: s: shell: d: home: L lock U unlock c: comment:")
+	f, err := getopt(c.Args[1:], "a append G: groups: s: shell: d: home: L lock U unlock c: comment: p: password:")
 	if err != nil || len(f.args) != 1 {
 		return c.Fail(2, "Usage: usermod [options] LOGIN")
 	}
@@ -218,11 +220,8 @@ func usermod(_ context.Context, c Call) int {
 	if !c.Root() {
 		return c.Fail(1, "Permission denied.\nusermod: cannot lock /etc/passwd; try again later.")
 	}
-	for group := range strings.SplitSeq(f.value("G", "groups"), ",") {
-		if group == "" {
-			continue
-		}
-		if err := c.Machine.joinGroup(name, group); err != nil {
+	if f.has("G", "groups") {
+		if err := c.Machine.setGroups(name, strings.FieldsFunc(f.value("G", "groups"), func(r rune) bool { return r == ',' }), f.has("a", "append")); err != nil {
 			return c.Fail(6, "%s", reason(err))
 		}
 	}
@@ -232,6 +231,67 @@ func usermod(_ context.Context, c Call) int {
 		}
 		return fields
 	})
+	if f.has("L", "lock", "U", "unlock", "p", "password") {
+		err = errors.Join(err, c.Machine.editShadow(name, func(fields []string) { fields[shadowPassword] = lockPassword(f, fields[shadowPassword]) }))
+	}
+	if err != nil {
+		return c.Fail(1, "%s", reason(err))
+	}
+	return 0
+}
+
+// setGroups puts a user into the groups, and takes it out of all others but where it is only to be added.
+func (m *Machine) setGroups(user string, groups []string, only bool) error {
+	for _, group := range groups {
+		if _, _, ok := m.lookupGroup(group); !ok {
+			return fmt.Errorf("group '%s' does not exist", group)
+		}
+	}
+	if !only {
+		if err := m.leaveGroups(user, func(group string) bool { return !slices.Contains(groups, group) }); err != nil {
+			return err
+		}
+	}
+	for _, group := range groups {
+		if err := m.joinGroup(user, group); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *Machine) leaveGroups(user string, which func(group string) bool) error {
+	return m.editLines("/etc/group", func(f []string) []string {
+		if len(f) == 4 && which(f[0]) {
+			f[3] = strings.Join(slices.DeleteFunc(strings.Split(f[3], ","), func(one string) bool { return one == user }), ",")
+		}
+		return f
+	})
+}
+
+// gpasswd adds a user to a group, or takes one out.
+func gpasswd(_ context.Context, c Call) int {
+	f, err := getopt(c.Args[1:], "a: add: d: delete:")
+	if err != nil || len(f.args) != 1 || f.has("a", "add") == f.has("d", "delete") {
+		return c.Fail(2, "Usage: gpasswd [option] GROUP")
+	}
+	user, group := cmpOr(f.value("a", "add"), f.value("d", "delete")), f.args[0]
+	_, gid, ok := c.Machine.lookupGroup(group)
+	a, known := c.Machine.lookupUser(user)
+	switch {
+	case !c.Root():
+		return c.Fail(1, "Permission denied.")
+	case !ok:
+		return c.Fail(3, "group '%s' does not exist in /etc/group", group)
+	case !known && f.has("a", "add"):
+		return c.Fail(3, "user '%s' does not exist", user)
+	case f.has("d", "delete") && !slices.Contains(a.groups, gid):
+		return c.Fail(3, "user '%s' is not a member of '%s'", user, group)
+	case f.has("a", "add"):
+		err = c.Machine.joinGroup(user, group)
+	default:
+		err = c.Machine.leaveGroups(user, func(one string) bool { return one == group })
+	}
 	if err != nil {
 		return c.Fail(1, "%s", reason(err))
 	}
@@ -249,6 +309,8 @@ func userdel(_ context.Context, c Call) int {
 		return c.Fail(1, "Permission denied.\nuserdel: cannot lock /etc/passwd; try again later.")
 	case !ok:
 		return c.Fail(6, "user '%s' does not exist", f.args[0])
+	case c.Machine.busy(a.name):
+		return c.Fail(8, "user %s is currently used by process 1", a.name)
 	}
 	drop := func(fields []string) []string {
 		if fields[0] == a.name {
@@ -256,7 +318,10 @@ func userdel(_ context.Context, c Call) int {
 		}
 		return fields
 	}
-	if err := errors.Join(c.Machine.editLines("/etc/passwd", drop), c.Machine.editLines("/etc/group", drop)); err != nil {
+	everywhere := func(string) bool { return true }
+	err = errors.Join(c.Machine.editLines("/etc/passwd", drop), c.Machine.editLines("/etc/group", drop),
+		c.Machine.editLines("/etc/shadow", drop), c.files().chmod("/etc/shadow", 0o640), c.Machine.leaveGroups(a.name, everywhere))
+	if err != nil {
 		return c.Fail(1, "%s", reason(err))
 	}
 	if f.has("r", "remove") {
@@ -271,7 +336,7 @@ func getent(_ context.Context, c Call) int {
 	if len(c.Args) < 2 {
 		return c.Fail(1, "wrong number of arguments")
 	}
-	file, ok := map[string]string{"passwd": "/etc/passwd", "group": "/etc/group"}[c.Args[1]]
+	file, ok := map[string]string{"passwd": "/etc/passwd", "group": "/etc/group", "shadow": "/etc/shadow"}[c.Args[1]]
 	if c.Args[1] == "hosts" && len(c.Args) == 3 {
 		addr, err := c.Machine.resolve(c.Args[2])
 		if err != nil {
@@ -285,6 +350,9 @@ func getent(_ context.Context, c Call) int {
 	}
 	code := 0
 	records := c.Machine.records(file, 4)
+	if c.Args[1] == "shadow" && !c.Root() { // Nobody else may read it.
+		records = nil
+	}
 	if len(c.Args) == 2 {
 		for _, fields := range records {
 			c.Print("%s\n", strings.Join(fields, ":"))
@@ -342,26 +410,5 @@ func whoami(ctx context.Context, c Call) int {
 		return id(ctx, c)
 	}
 	c.Print("%s\n", c.User)
-	return 0
-}
-
-// visudo is visudo -c: whether rules can be read.
-func visudo(_ context.Context, c Call) int {
-	f, err := getopt(c.Args[1:], "c f: q s")
-	if err != nil || !f.has("c") {
-		return c.Fail(1, "only -c is supported here")
-	}
-	file := cmpOr(f.value("f"), "/etc/sudoers")
-	data, err := c.ReadFile(file)
-	if err != nil {
-		return c.Fail(1, "unable to open %s: %s", file, reason(err))
-	}
-	for n, line := range lines(data) {
-		text := strings.TrimSpace(line)
-		if text != "" && text[0] != '#' && text[0] != '@' && !strings.HasPrefix(text, "Defaults") && !strings.Contains(text, "=") {
-			return c.Fail(1, "%s:%d: syntax error", file, n+1)
-		}
-	}
-	c.Print("%s: parsed OK\n", file)
 	return 0
 }

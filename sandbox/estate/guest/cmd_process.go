@@ -16,59 +16,9 @@ import (
 // processCommands run other commands, and show what runs.
 func processCommands() map[string]Command {
 	return map[string]Command{
-		"sudo": sudo, "env": env, "nohup": nohup, "timeout": timeout, "flock": flock, "xargs": xargs, "ps": ps, "kill": func(_ context.Context, c Call) int { return kill(c) },
-		"sleep": sleep, "journalctl": journalctl, "pgrep": pgrep,
+		"sudo": sudo, "runuser": runuser, "env": env, "nohup": nohup, "timeout": timeout, "flock": flock, "xargs": xargs, "ps": ps, "kill": func(_ context.Context, c Call) int { return kill(c) },
+		"sleep": sleep, "journalctl": journalctl, "pgrep": pgrep, "pkill": pkill,
 	}
-}
-
-// sudo runs a command as root, or as -u says, if /etc/sudoers.d lets the user without a password.
-func sudo(ctx context.Context, c Call) int {
-	f, err := getopt(c.Args[1:], "+n non-interactive E preserve-env? u: user: H k v l")
-	if err != nil {
-		return c.Fail(1, "%v", err)
-	}
-	if !c.Machine.sudoer(c.User) {
-		if f.has("n", "non-interactive") {
-			return c.Fail(1, "a password is required")
-		}
-		return c.Fail(1, "a terminal is required to read the password; either use the -S option to read from standard input or configure an askpass helper\nsudo: a password is required")
-	}
-	name := "root"
-	if f.has("u", "user") {
-		name = f.value("u", "user")
-	}
-	who, ok := c.Machine.lookupUser(name)
-	if !ok {
-		return c.Fail(1, "unknown user %s", name)
-	}
-	env := c.Machine.environment(who)
-	env["PATH"], env["SUDO_USER"] = securePath, c.User
-	if f.has("E", "preserve-env") {
-		for key, value := range c.Env {
-			if _, set := env[key]; !set {
-				env[key] = value
-			}
-		}
-	}
-	rest := f.args
-	for len(rest) > 0 && strings.Contains(rest[0], "=") && !strings.HasPrefix(rest[0], "=") { // sudo VAR=value command.
-		key, value, _ := strings.Cut(rest[0], "=")
-		env[key], rest = value, rest[1:]
-	}
-	if len(rest) == 0 {
-		return map[bool]int{true: 0, false: 1}[f.has("v", "k", "l")]
-	}
-	c.Env, c.User = env, who.name
-	exit, why := c.spawn(ctx, rest)
-	switch why {
-	case 0:
-		return exit
-	case codeNotFound:
-		fmt.Fprintf(c.Stderr, "sudo: %s: command not found\n", rest[0])
-	default:
-		fmt.Fprintf(c.Stderr, "sudo: unable to execute %s: Permission denied\n", rest[0])
-	}
-	return 1
 }
 
 func env(ctx context.Context, c Call) int {
@@ -322,21 +272,6 @@ func ps(_ context.Context, c Call) int {
 		c.Print("%-10s %5d %s %s\n", p.user, p.pid, p.started.UTC().Format("15:04"), strings.Join(p.args, " "))
 	}
 	return 0
-}
-
-func pgrep(_ context.Context, c Call) int {
-	f, err := getopt(c.Args[1:], "f x a l")
-	if err != nil || len(f.args) != 1 {
-		return c.Fail(2, "one pattern is needed")
-	}
-	code := 1
-	for _, p := range c.Machine.processes.list() {
-		if strings.Contains(strings.Join(p.args, " "), f.args[0]) && !slices.Equal(p.args, c.Args) {
-			c.Print("%d\n", p.pid)
-			code = 0
-		}
-	}
-	return code
 }
 
 // kill knows -0 only: whether a process is there.

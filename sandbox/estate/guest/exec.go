@@ -134,7 +134,9 @@ func shebang(text, at string) (Command, int) {
 
 // execute runs a program with an entry in the process table, and saves what it changed.
 func (m *Machine) execute(ctx context.Context, c Call, run Command) int {
-	_, done := m.processes.add(c.User, c.Args)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	_, done := m.processes.add(c.User, c.Args, cancel)
 	m.processes.note(c.User, c.Args, c.Env)
 	defer m.save()
 	defer done()

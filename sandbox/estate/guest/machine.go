@@ -71,6 +71,7 @@ type Machine struct {
 	catalogue Catalogue
 	commands  map[string]Command
 	processes processes
+	logins    logins
 	locks     lockTable
 	journal   journal
 	services  *services

@@ -1,6 +1,7 @@
 package guest
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -15,6 +16,7 @@ type process struct {
 	user    string
 	args    []string
 	started time.Time
+	cancel  context.CancelFunc
 }
 
 // processes is the machine's process table: what ps shows, with arguments, so that a secret in them is found.
@@ -52,8 +54,8 @@ func (m *Machine) Executed() []string {
 	return slices.Clone(m.processes.past)
 }
 
-// add enters a command; the function it answers takes it out again.
-func (p *processes) add(user string, args []string) (int, func()) {
+// add enters a command, which cancel ends; the function it answers takes it out again.
+func (p *processes) add(user string, args []string, cancel context.CancelFunc) (int, func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.all == nil {
@@ -61,7 +63,7 @@ func (p *processes) add(user string, args []string) (int, func()) {
 	}
 	p.last++
 	pid := p.last
-	p.all[pid] = process{pid: pid, user: user, args: slices.Clone(args), started: time.Now()}
+	p.all[pid] = process{pid: pid, user: user, args: slices.Clone(args), started: time.Now(), cancel: cancel}
 	return pid, func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()

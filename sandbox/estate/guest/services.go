@@ -118,7 +118,7 @@ func (s *services) start(name string) error {
 		}
 	}
 	delete(s.failed, name)
-	pid, done := s.machine.processes.add("root", []string{"/usr/sbin/" + name})
+	pid, done := s.machine.processes.add("root", []string{"/usr/sbin/" + name}, func() {})
 	s.active[name] = &activeUnit{service: service, since: time.Now(), pid: pid, done: done}
 	s.machine.Journal(name, "Started "+name+".service.")
 	return nil

@@ -23,12 +23,12 @@ type session struct {
 	cancel  context.CancelFunc
 }
 
-func newSession(s *server, conn *ssh.ServerConn, channel ssh.Channel) *session {
+func newSession(alive context.Context, s *server, conn *ssh.ServerConn, channel ssh.Channel) *session {
 	who := s.machine.account(conn.User())
 	env := s.machine.environment(who)
 	env["SSH_CONNECTION"] = conn.RemoteAddr().String()
 	// A command goes on when its connection is lost, as on a host: the machine ends it, or a signal.
-	ctx, cancel := context.WithCancel(s.run.ctx)
+	ctx, cancel := context.WithCancel(alive)
 	return &session{server: s, conn: conn, channel: channel, who: who, env: env, ctx: ctx, cancel: cancel}
 }
 

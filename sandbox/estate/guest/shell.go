@@ -63,7 +63,9 @@ func (m *Machine) run(ctx context.Context, s script) (code int) {
 		fmt.Fprintf(s.stderr, "%s: %v\n", s.name, err)
 		return 2
 	}
-	pid, done := m.processes.add(s.user, append([]string{s.name}, s.params...))
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	pid, done := m.processes.add(s.user, append([]string{s.name}, s.params...), cancel)
 	defer done()
 	hideHost(parsed)
 	if s.variant == syntax.LangPOSIX {

@@ -2,6 +2,7 @@ package guest
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -53,10 +54,10 @@ func (s *server) config() *ssh.ServerConfig {
 	return config
 }
 
-// authenticate lets in who has a key in the account's authorized_keys.
+// authenticate lets in who has a key in the account's authorized_keys, if the account is neither locked nor expired.
 func (s *server) authenticate(meta ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
 	who, ok := s.machine.lookupUser(meta.User())
-	if !ok {
+	if !ok || s.machine.lockedOut(who.name) {
 		return nil, errDenied
 	}
 	rest, err := s.machine.files.as(root).readFile(who.home + "/.ssh/authorized_keys")
@@ -83,6 +84,8 @@ func (s *server) connection(raw net.Conn) {
 	}
 	s.machine.Journal("ssh", fmt.Sprintf("Accepted publickey for %s from %s", conn.User(), conn.RemoteAddr()))
 	go ssh.DiscardRequests(requests)
+	ctx, cancel := context.WithCancel(s.run.ctx)
+	leave := s.machine.logins.add(conn.User(), func() { cancel(); _ = conn.Close() })
 	var sessions sync.WaitGroup
 	for offered := range channels {
 		if offered.ChannelType() != "session" {
@@ -94,9 +97,11 @@ func (s *server) connection(raw net.Conn) {
 			continue
 		}
 		sessions.Go(func() {
-			newSession(s, conn, channel).serve(requests)
+			newSession(ctx, s, conn, channel).serve(requests)
 		})
 	}
+	leave()
 	sessions.Wait()
+	cancel()
 	_ = conn.Close()
 }
