@@ -105,7 +105,11 @@ func (f *Firewall) apply(ctx context.Context, owner operation.Owner, out, in []p
 	if err != nil {
 		return nil, fault.Wrap(fault.KindOf(err), err, "changing the security group of "+string(owner))
 	}
-	return v.installed(func(have path) bool { return slices.ContainsFunc(in, have.is) }), nil
+	var made []firewall.Installed
+	for _, want := range in {
+		made = append(made, v.installed(want.is)...)
+	}
+	return made, nil
 }
 
 // RemoveRules removes what carries the key.

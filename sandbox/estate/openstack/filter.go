@@ -9,7 +9,14 @@ import (
 func (s *Server) Serves(a netip.Addr) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return find(s.state.Subnets, func(sub *subnet) bool { return sub.CIDR.Contains(a) }) != nil
+	return s.inside(a)
+}
+
+// inside tells whether an address is in a network of the cloud. Those of external networks are not: they belong to the world.
+func (s *Server) inside(a netip.Addr) bool {
+	return find(s.state.Subnets, func(sub *subnet) bool {
+		return sub.CIDR.Contains(a) && find(s.state.Networks, func(n *network) bool { return n.ID == sub.NetworkID && !n.External }) != nil
+	}) != nil
 }
 
 // Allows tells whether the first packet of a connection gets through the security groups: out of the port that it comes from
@@ -22,7 +29,7 @@ func (s *Server) Allows(from, to netip.AddrPort, proto string) bool {
 
 // passes holds one end against its groups. Whoever is not in the cloud's networks is filtered by others.
 func (s *Server) passes(direction string, own, far netip.Addr, number uint16, proto string) bool {
-	if find(s.state.Subnets, func(sub *subnet) bool { return sub.CIDR.Contains(own) }) == nil {
+	if !s.inside(own) {
 		return true
 	}
 	p := s.portOf(own)
