@@ -3,6 +3,7 @@ package cloudtest
 import (
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
@@ -294,6 +295,9 @@ func race(r *rig) {
 		return err
 	})
 	request := r.request(r.op)
+	if r.Delay != nil { // So that all have asked before one is done.
+		r.Delay(MakeInstance, 300*time.Millisecond)
+	}
 	r.atOnce(func(c cloud.Cloud) error {
 		_, err := c.EnsureInstance(r.ctx, r.op, request, &operation.Memory{})
 		return err

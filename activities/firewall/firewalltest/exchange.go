@@ -52,16 +52,6 @@ func exchanges(r *rig) {
 	require.ElementsMatch(r, installed, found)
 }
 
-// exchangeCompletes: half of a rule that stays is put back under its own key.
-func exchangeCompletes(r *rig) {
-	installed := r.ensure(r.op, web())
-	r.SetSaved(r.T, "")
-	r.exchange(nil, installed)
-	r.counts(1, 1)
-	r.Restart(r.T)
-	r.open(true)
-}
-
 func exchangeLoses(r *rig) {
 	installed := r.ensure(r.op, web())
 	r.Lose(1)

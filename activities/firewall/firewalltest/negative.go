@@ -13,26 +13,22 @@ import (
 
 func negative() map[string]func(*rig) {
 	return map[string]func(*rig){
-		"a rule under another key is a Conflict":             otherKey,
-		"another owner may have a rule of that name":         otherOwner,
-		"a rule changed by others is a Conflict and stays":   widened,
-		"other content under the same key is a Conflict":     otherContent,
-		"one conflict keeps the whole set out":               allOrNothing,
-		"bad input is Invalid and changes nothing":           badInput,
-		"a name that is there twice is Invalid":              twiceGiven,
-		"a comment that is too long is Invalid":              tooLong,
-		"a comment that just fits is taken":                  justFits,
-		"a device that is down is Unavailable":               down,
-		"a credential without the right is Unauthorized":     unprivileged,
-		"a missing chain is NotFound":                        missingChain,
-		"a file changed by hand is a Conflict naming a line": changedFile,
-		"a file cut short is a Conflict":                     cutFile,
-		"a read-only disk leaves everything":                 readOnly,
-		"a cancelled context changes nothing":                cancelled,
-		"an exchange leaves what others changed":             exchangeWidened,
-		"an exchange takes no name twice":                    exchangeTaken,
-		"an exchange of bad rules is Invalid":                exchangeInvalid,
-		"removing without an owner is Invalid":               noOwner,
+		"a rule under another key is a Conflict":           otherKey,
+		"another owner may have a rule of that name":       otherOwner,
+		"a rule changed by others is a Conflict and stays": widened,
+		"other content under the same key is a Conflict":   otherContent,
+		"one conflict keeps the whole set out":             allOrNothing,
+		"bad input is Invalid and changes nothing":         badInput,
+		"a name that is there twice is Invalid":            twiceGiven,
+		"a comment that is too long is Invalid":            tooLong,
+		"a comment that just fits is taken":                justFits,
+		"a device that is down is Unavailable":             down,
+		"a credential without the right is Unauthorized":   unprivileged,
+		"a cancelled context changes nothing":              cancelled,
+		"an exchange leaves what others changed":           exchangeWidened,
+		"an exchange takes no name twice":                  exchangeTaken,
+		"an exchange of bad rules is Invalid":              exchangeInvalid,
+		"removing without an owner is Invalid":             noOwner,
 	}
 }
 
@@ -165,52 +161,6 @@ func unprivileged(r *rig) {
 		_, err := driver.EnsureRules(r.ctx, r.op, []firewall.Rule{web()}, r.p)
 		r.refuses(err, fault.Unauthorized)
 	})
-}
-
-func missingChain(r *rig) {
-	r.DropChain(r.T)
-	file := r.File(r.T)
-	r.refuses(r.driver.Check(r.ctx), fault.NotFound, "chain")
-	_, err := r.driver.EnsureRules(r.ctx, r.op, []firewall.Rule{web()}, r.p)
-	r.refuses(err, fault.NotFound, "chain")
-	r.refuses(r.driver.RemoveRules(r.ctx, r.op, r.p), fault.NotFound)
-	require.Equal(r, file, r.File(r.T))
-}
-
-func changedFile(r *rig) {
-	r.ensure(r.op, web())
-	file := r.File(r.T)
-	line := strings.Index(file, "\t\tip saddr")
-	r.SetSaved(r.T, file[:line]+"\t\ttcp dport 22 accept\n"+file[line:])
-	r.untouched(func() {
-		_, err := r.driver.EnsureRules(r.ctx, r.op, []firewall.Rule{dns()}, r.p)
-		r.refuses(err, fault.Conflict, "line ", "tcp dport 22 accept")
-		r.refuses(r.driver.RemoveRules(r.ctx, r.op, r.p), fault.Conflict)
-		r.refuses(r.driver.Check(r.ctx), fault.Conflict)
-	})
-}
-
-func cutFile(r *rig) {
-	r.ensure(r.op, web())
-	file := r.File(r.T)
-	r.SetSaved(r.T, file[:strings.LastIndex(file, "}")])
-	r.untouched(func() {
-		_, err := r.driver.EnsureRules(r.ctx, r.op, []firewall.Rule{dns()}, r.p)
-		r.refuses(err, fault.Conflict, "ends early")
-	})
-}
-
-func readOnly(r *rig) {
-	r.SetReadOnly(true)
-	r.untouched(func() {
-		_, err := r.driver.EnsureRules(r.ctx, r.op, []firewall.Rule{web()}, r.p)
-		r.refuses(err, fault.Unavailable, "ead-only")
-		r.refuses(r.driver.Check(r.ctx), fault.Unavailable, "ead-only")
-	})
-	r.open(false)
-	r.SetReadOnly(false)
-	r.ensure(r.op, web())
-	r.open(true)
 }
 
 func cancelled(r *rig) {

@@ -19,16 +19,11 @@ func positive() map[string]func(*rig) {
 		"everybody and joined neighbours are understood":   shapes,
 		"ensuring again changes nothing":                   again,
 		"a rule survives a restart":                        restart,
-		"a rule that was lost at runtime is repaired":      repairRuntime,
-		"a rule that was lost from the file is repaired":   repairSaved,
-		"a rule that is there twice is made one":           twice,
 		"removing by key leaves other keys":                removes,
 		"removing by owner returns an image that restores": restores,
 		"lost answers are looked after":                    loses,
 		"a rule removed by others meanwhile is made":       meanwhile,
-		"a stale handle is looked up again":                stale,
 		"rules are exchanged and put back":                 exchanges,
-		"an exchange completes half a rule":                exchangeCompletes,
 		"an exchange looks after a lost answer":            exchangeLoses,
 		"twenty writers lose nothing":                      manyWriters,
 		"a foreign rule stays":                             foreignStays,
@@ -99,44 +94,6 @@ func restart(r *rig) {
 	r.untouched(func() { r.ensure(r.op, web()) })
 }
 
-func repairRuntime(r *rig) {
-	r.ensure(r.op, web())
-	r.Delete(r.T)
-	r.open(false)
-	found, err := r.driver.FindByOwner(r.ctx, r.op.Owner)
-	require.NoError(r, err)
-	require.Len(r, found, 1)
-	require.False(r, found[0].Runtime)
-	require.True(r, found[0].Saved)
-	r.ensure(r.op, web())
-	r.open(true)
-	r.counts(1, 1)
-}
-
-func repairSaved(r *rig) {
-	r.ensure(r.op, web())
-	r.SetSaved(r.T, "")
-	found, err := r.driver.FindByOwner(r.ctx, r.op.Owner)
-	require.NoError(r, err)
-	require.True(r, found[0].Runtime)
-	require.False(r, found[0].Saved)
-	r.ensure(r.op, web())
-	r.counts(1, 1)
-	r.Restart(r.T)
-	r.open(true)
-}
-
-func twice(r *rig) {
-	r.ensure(r.op, web())
-	r.Copy(r.T)
-	r.counts(2, 1)
-	r.ensure(r.op, web())
-	r.counts(1, 1)
-	r.Copy(r.T)
-	require.NoError(r, r.driver.RemoveRules(r.ctx, r.op, r.p))
-	r.counts(0, 0)
-}
-
 func removes(r *rig) {
 	other := opOf("01JRUNB", "web-02")
 	r.ensure(r.op, web())
@@ -194,13 +151,6 @@ func meanwhile(r *rig) {
 	r.ensure(r.op, web(), dns())
 	r.open(true)
 	r.counts(2, 2)
-}
-
-func stale(r *rig) {
-	r.ensure(r.op, web())
-	r.OnLook(func() { r.Copy(r.T); r.Delete(r.T) }) // The same rule, another handle.
-	require.NoError(r, r.driver.RemoveRules(r.ctx, r.op, r.p))
-	r.counts(0, 0)
 }
 
 func manyWriters(r *rig) {
