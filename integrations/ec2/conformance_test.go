@@ -104,52 +104,50 @@ var quotas = map[cloudtest.Resource]string{
 	cloudtest.Instances: "cpus", cloudtest.Groups: "groups", cloudtest.Volumes: "volumes", cloudtest.Addresses: "addresses",
 }
 
-func site(change func(*emulator.Options)) func(t *testing.T) cloudtest.Site {
-	return func(t *testing.T) cloudtest.Site {
-		b := start(t, change)
-		return cloudtest.Site{
-			Emulated: true, HasVolumes: true, HostKeys: true, Secret: wrongKey, NoInstance: "i-11111111111111111",
-			Names:         cloud.PlanRequest{Image: "debian-12", Flavor: "t3.small", Network: "private", Public: "amazon", Zone: "eu-central-1a", KeyPair: "people"},
-			FreeAddresses: [2]string{"10.30.0.201", "10.30.0.202"},
-			NoSuch: cloud.Placement{
-				Image: cloud.Ref{ID: "ami-11111111111111111"}, Flavor: cloud.Ref{ID: "t9.none"}, Network: cloud.Ref{ID: "subnet-11111111111111111"},
-			},
-			Open: func(t *testing.T) cloud.Cloud { return open(t, b.config()) },
-			OpenWrong: func(t *testing.T) cloud.Cloud {
-				c := b.config()
-				c.SecretAccessKey = "secret://test/wrong"
-				return open(t, c)
-			},
-			Count: func(*testing.T) cloudtest.Counted { return b.counted() },
-			Ingress: func(_ *testing.T, groupID string) (list []string) {
-				for _, r := range b.Rules(groupID) {
-					if !r.Egress {
-						list = append(list, r.Source)
-					}
+func site(t *testing.T) cloudtest.Site {
+	b := start(t, nil)
+	return cloudtest.Site{
+		Emulated: true, HasVolumes: true, HostKeys: true, Secret: wrongKey, NoInstance: "i-11111111111111111",
+		Names:         cloud.PlanRequest{Image: "debian-12", Flavor: "t3.small", Network: "private", Public: "amazon", Zone: "eu-central-1a", KeyPair: "people"},
+		FreeAddresses: [2]string{"10.30.0.201", "10.30.0.202"},
+		NoSuch: cloud.Placement{
+			Image: cloud.Ref{ID: "ami-11111111111111111"}, Flavor: cloud.Ref{ID: "t9.none"}, Network: cloud.Ref{ID: "subnet-11111111111111111"},
+		},
+		Open: func(t *testing.T) cloud.Cloud { return open(t, b.config()) },
+		OpenWrong: func(t *testing.T) cloud.Cloud {
+			c := b.config()
+			c.SecretAccessKey = "secret://test/wrong"
+			return open(t, c)
+		},
+		Count: func(*testing.T) cloudtest.Counted { return b.counted() },
+		Ingress: func(_ *testing.T, groupID string) (list []string) {
+			for _, r := range b.Rules(groupID) {
+				if !r.Egress {
+					list = append(list, r.Source)
 				}
-				return list
-			},
-			Egress: func(_ *testing.T, groupID string) bool {
-				for _, r := range b.Rules(groupID) {
-					if r.Egress && r.Source == "0.0.0.0/0" && r.Protocol == "-1" {
-						return true
-					}
+			}
+			return list
+		},
+		Egress: func(_ *testing.T, groupID string) bool {
+			for _, r := range b.Rules(groupID) {
+				if r.Egress && r.Source == "0.0.0.0/0" && r.Protocol == "-1" {
+					return true
 				}
-				return false
-			},
-			UserData: func(t *testing.T, id string) string { return shown(t, b, id).UserData },
-			Tags:     func(t *testing.T, id string) map[string]string { return shown(t, b, id).Tags },
-			GroupsOf: func(t *testing.T, id string) []string { return shown(t, b, id).Groups },
-			Leads:    func(_ *testing.T, address string) string { return b.Leads(address) },
-			Foreign:  func(t *testing.T, name string) string { return foreign(t, b, name) },
-			Twin:     func(t *testing.T) { require.NoError(t, b.AddImage(emulator.Image{Name: "debian-12", Owner: vendor})) },
-			Lose:     func(call cloudtest.Call) { b.Lose(calls[call]) },
-			Throttle: func() time.Duration { b.ThrottleNext(); return 5 * time.Second },
-			Storm:    b.Storm,
-			Delay:    func(_ cloudtest.Call, d time.Duration) { b.Pending(d) },
-			Fill:     func(t *testing.T, r cloudtest.Resource) { require.NoError(t, b.Fill(quotas[r])) },
-			GiveUp:   b.GiveUp, Down: b.faults.SetDown,
-		}
+			}
+			return false
+		},
+		UserData: func(t *testing.T, id string) string { return shown(t, b, id).UserData },
+		Tags:     func(t *testing.T, id string) map[string]string { return shown(t, b, id).Tags },
+		GroupsOf: func(t *testing.T, id string) []string { return shown(t, b, id).Groups },
+		Leads:    func(_ *testing.T, address string) string { return b.Leads(address) },
+		Foreign:  func(t *testing.T, name string) string { return foreign(t, b, name) },
+		Twin:     func(t *testing.T) { require.NoError(t, b.AddImage(emulator.Image{Name: "debian-12", Owner: vendor})) },
+		Lose:     func(call cloudtest.Call) { b.Lose(calls[call]) },
+		Throttle: func() time.Duration { b.ThrottleNext(); return 5 * time.Second },
+		Storm:    b.Storm,
+		Delay:    func(_ cloudtest.Call, d time.Duration) { b.Pending(d) },
+		Fill:     func(t *testing.T, r cloudtest.Resource) { require.NoError(t, b.Fill(quotas[r])) },
+		GiveUp:   b.GiveUp, Down: b.faults.SetDown,
 	}
 }
 
@@ -173,11 +171,5 @@ func shown(t *testing.T, b bench, id string) emulator.Shown {
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	cloudtest.Run(t, cloudtest.Bench{Open: site(nil)})
-}
-
-// TestConformanceLagging: the same where reads lag behind changes, and where the console is shown late.
-func TestConformanceLagging(t *testing.T) {
-	t.Parallel()
-	cloudtest.Run(t, cloudtest.Bench{Open: site(func(o *emulator.Options) { o.Lag, o.OldHypervisor = 30*time.Millisecond, true })})
+	cloudtest.Run(t, cloudtest.Bench{Open: site})
 }

@@ -80,17 +80,33 @@ func (d *Driver) makeGroup(ctx context.Context, op operation.Op, name string) (*
 	if !coded(err, "InvalidGroup.Duplicate") {
 		return nil, err
 	}
-	named, lookErr := d.listGroups(ctx, filter("group-name", name))
+	found, lookErr := d.groupNamed(ctx, name)
 	switch {
 	case lookErr != nil:
 		return nil, lookErr
-	case len(named) == 0:
-		return nil, fault.New(fault.Unavailable, "making security group %s: it is not listed yet", name)
-	case groupMark(named[0]) != cloudx.MarkOf(op):
+	case groupMark(found) != cloudx.MarkOf(op):
 		return nil, err
 	}
-	found := groupOf(named[0])
-	return &found, nil
+	mine := groupOf(found)
+	return &mine, nil
+}
+
+// groupNamed finds a group that is there, once it is listed.
+func (d *Driver) groupNamed(ctx context.Context, name string) (found types.SecurityGroup, err error) {
+	err = d.until(ctx, "looking for security group "+name, func() (bool, error) {
+		list, err := d.listGroups(ctx, filter("group-name", name))
+		if err == nil && len(list) == 0 {
+			err = fault.New(fault.NotFound, "security group %s is there, and not listed yet", name)
+		}
+		if err == nil {
+			found = list[0]
+		}
+		return err == nil, err
+	})
+	if fault.Is(err, fault.NotFound) {
+		err = fault.New(fault.Unavailable, "%w", err)
+	}
+	return found, err
 }
 
 // letWorkersIn adds the rules for the worker's own path that are missing.
@@ -153,7 +169,7 @@ func (d *Driver) removeGroups(ctx context.Context, list []types.SecurityGroup, p
 			return err == nil || fault.Is(err, fault.NotFound), skip(cloudx.Unless(fault.NotFound, err), "DependencyViolation")
 		})
 		if err != nil {
-			return err
+			return fault.Wrap(fault.KindOf(err), err, "removing security group "+name)
 		}
 	}
 	return nil
