@@ -109,11 +109,14 @@ func TestExactlyOne(t *testing.T) {
 	}
 }
 
-// TestEventualConsistency: what was just made is not shown at once, and still nothing is made twice.
+// TestEventualConsistency: what was just made is not shown at once, answers are lost, and still nothing is made twice.
 func TestEventualConsistency(t *testing.T) {
 	t.Parallel()
 	b := start(t, func(o *emulator.Options) { o.Lag, o.OldHypervisor = 100*time.Millisecond, true })
 	driver := open(t, b.config())
+	for _, call := range []string{emulator.CreateGroup, emulator.RunInstances, emulator.CreateVolume} {
+		b.Lose(call)
+	}
 	made, err := provision(t.Context(), driver)
 	require.NoError(t, err)
 	require.NotEmpty(t, made.HostKeys, "the console is shown late, and is shown")
