@@ -71,8 +71,14 @@ func (s Server) Prepare(t *testing.T) {
 		"GRANT CREATE USER, PROCESS, CONNECTION ADMIN ON *.* TO '"+Admin+"'@'%'",
 		"GRANT SELECT (User, Host) ON mysql.user TO '"+Admin+"'@'%'",
 		"GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, REFERENCES, INDEX, ALTER, CREATE TEMPORARY TABLES, LOCK TABLES, EXECUTE, CREATE VIEW, SHOW VIEW, CREATE ROUTINE, ALTER ROUTINE, EVENT, TRIGGER ON *.* TO '"+Admin+"'@'%' WITH GRANT OPTION",
-		"CREATE USER '"+Weak+"'@'%' IDENTIFIED BY '"+AdminPassword+"'",
 	)
+	s.PrepareWeak(t)
+}
+
+// PrepareWeak makes the account that may do nothing.
+func (s Server) PrepareWeak(t *testing.T) {
+	t.Helper()
+	s.administer(t, "", "CREATE USER '"+Weak+"'@'%' IDENTIFIED BY '"+AdminPassword+"'")
 }
 
 // Open returns a system of the suite on the server.

@@ -1,0 +1,39 @@
+package mysql_test
+
+import (
+	"bytes"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"fermata/activities/database/databasetest"
+	"fermata/sandbox/estate/mysql"
+	"fermata/sandbox/estate/mysql/mysqltest"
+)
+
+// log keeps what the server was told.
+type log struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *log) Write(p []byte) (int, error) { l.mu.Lock(); defer l.mu.Unlock(); return l.text.Write(p) }
+func (l *log) read(*testing.T) string      { l.mu.Lock(); defer l.mu.Unlock(); return l.text.String() }
+
+func start(t *testing.T, folder string) mysqltest.Server {
+	t.Helper()
+	said := &log{}
+	s, err := mysql.Start(mysql.Options{Folder: folder, AdminUser: mysqltest.Admin, AdminPassword: mysqltest.AdminPassword, Log: said})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return mysqltest.Server{Address: s.Address(), User: mysqltest.Admin, Password: mysqltest.AdminPassword, Archives: t.TempDir(), Log: said.read}
+}
+
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	server := start(t, t.TempDir())
+	server.PrepareWeak(t)
+	t.Run("suite", func(t *testing.T) { databasetest.Run(t, databasetest.Bench{Open: server.Open, NoArchives: true}) })
+	require.Contains(t, server.Log(t), "IDENTIFIED WITH mysql_native_password AS '*", "the log has the statements that the suite searched")
+}
