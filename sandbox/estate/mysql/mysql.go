@@ -7,6 +7,7 @@
 package mysql
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -66,7 +67,7 @@ func (s *Server) start() error {
 	if err := os.MkdirAll(s.options.Folder, 0o700); err != nil {
 		return err
 	}
-	logrus.SetLevel(logrus.ErrorLevel) // The engine tells each connection to the process's standard error.
+	logrus.SetLevel(logrus.FatalLevel) // The engine tells each connection to the process's standard error.
 	s.provider = memory.NewDBProvider()
 	s.engine = sqle.NewDefault(s.provider)
 	if err := s.readAccounts(); err != nil {
@@ -89,6 +90,10 @@ func (s *Server) listen() error {
 	}
 	s.server, err = server.NewServerWithHandler(server.Config{
 		Protocol: "tcp", Listener: s.listener, Version: "8.0.31", TLSConfig: s.options.TLS, DisableClientMultiStatements: true, MaxLoggedQueryLen: -1,
+		ProtocolListenerFactory: func(c server.Config, l vitess.ListenerConfig, events server.ServerEventListener) (server.ProtocolListener, error) {
+			l.AuthServer = logins{l.AuthServer}
+			return server.MySQLProtocolListenerFactory(c, l, events)
+		},
 	}, s.engine, sql.NewContext, memory.NewSessionBuilder(s.provider), nil, func(h vitess.Handler) (vitess.Handler, error) {
 		return &handler{Handler: h, server: s}, nil
 	})
@@ -129,11 +134,16 @@ func (s *Server) readAccounts() error {
 type accountsFile string
 
 // Persist writes the accounts.
-func (f accountsFile) Persist(_ *sql.Context, data []byte) error { return keep.Replace(string(f), data) }
+func (f accountsFile) Persist(_ *sql.Context, data []byte) error {
+	return keep.Replace(string(f), data)
+}
 
 // Close ends the server.
 func (s *Server) Close() error {
 	err := s.server.Close()
 	<-s.served
-	return errors.Join(err, s.engine.Close())
+	if closing := s.engine.Close(); !errors.Is(closing, context.Canceled) { // Its own, of what it did in the background.
+		err = errors.Join(err, closing)
+	}
+	return err
 }

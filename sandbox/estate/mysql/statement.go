@@ -30,6 +30,7 @@ var (
 	bare   = regexp.MustCompile(`(?is)^\s*alter user '[^']*'@'[^']*'$`)
 	revoke = regexp.MustCompile(`(?is)^\s*revoke all privileges, grant option from '([^']*)'@'([^']*)'\s*$`)
 	grant  = regexp.MustCompile(`(?is)^\s*(grant|revoke)\b`)
+	schema = regexp.MustCompile("(?is)^\\s*(create|drop)\\s+(?:database|schema)\\s+(?:if\\s+(?:not\\s+)?exists\\s+)?`?([^`\\s;]+)")
 	own    = regexp.MustCompile(`(?is)^\s*show grants\s*$`)
 	shown  = regexp.MustCompile("ON `([^`*]+)`\\.\\*")
 )
@@ -83,10 +84,26 @@ func (h *handler) change(ctx context.Context, c *vitess.Conn, query string, answ
 	if m := revoke.FindStringSubmatch(query); m != nil {
 		return h.account(c, m[1], m[2], answer, func(u *mysql_db.User) { u.PrivilegeSet.ClearAll() })
 	}
+	if m := schema.FindStringSubmatch(query); m != nil && !h.mayAll(c, m[2], m[1]) {
+		return vitess.NewSQLError(1044, "42000", "Access denied for user '%s'@'%%' to database '%s'", c.User, m[2])
+	}
 	if grant.MatchString(query) { // The engine knows no wildcards, and so no escaped ones.
 		query = strings.ReplaceAll(query, `\_`, "_")
 	}
 	return h.Handler.ComQuery(ctx, c, query, answer)
+}
+
+// mayAll reports whether an account may make or drop that database: the engine asks for the right in the session's own.
+func (h *handler) mayAll(c *vitess.Conn, db, verb string) bool {
+	right := sql.PrivilegeType_Create
+	if strings.EqualFold(verb, "drop") {
+		right = sql.PrivilegeType_Drop
+	}
+	accounts := h.server.accounts()
+	reader := accounts.Reader()
+	defer reader.Close()
+	by := accounts.GetUser(reader, c.User, "%", false)
+	return by != nil && (by.PrivilegeSet.Has(right) || by.PrivilegeSet.Database(db).Has(right))
 }
 
 // account changes an account for who may do so.
