@@ -116,6 +116,8 @@ func (m *Machine) appendLine(file, line string) error {
 
 // editLines changes the fields of each line of a file; nil drops the line.
 func (m *Machine) editLines(file string, change func([]string) []string) error {
+	m.accountFiles.Lock() // As shadow-utils lock /etc/.pwd.lock, and put the new file in place of the old one.
+	defer m.accountFiles.Unlock()
 	v := m.files.as(root)
 	data, err := v.readFile(file)
 	if err != nil {
@@ -127,7 +129,11 @@ func (m *Machine) editLines(file string, change func([]string) []string) error {
 			kept = append(kept, strings.Join(fields, ":"))
 		}
 	}
-	return v.writeFile(file, []byte(strings.Join(kept, "\n")+"\n"), 0o644)
+	perm := uint32(0o644)
+	if file == "/etc/shadow" {
+		perm = 0o640
+	}
+	return v.replace(file, []byte(strings.Join(kept, "\n")+"\n"), perm)
 }
 
 func (m *Machine) joinGroup(user, group string) error {

@@ -87,6 +87,8 @@ type Machine struct {
 	saving  sync.Mutex // One writer of the state file at a time.
 	power   sync.Mutex // One Start, Stop or Reboot at a time.
 	udev    sync.Mutex // One maker of devices at a time.
+	// accountFiles lets one change passwd, group or shadow at a time.
+	accountFiles sync.Mutex
 }
 
 // run is what lives from a boot to the next.
