@@ -103,17 +103,17 @@ func unknownAccountGroup(f fixture) {
 	})
 }
 
-// refusedRule asks for a rule that is well formed as far as anybody but sudo can tell: a regular expression that is none.
+// refusedRule asks for a rule that is well formed as far as anybody but sudo can tell.
 func refusedRule(f fixture) {
 	p := newPerson(f.t)
 	a := ada(p)
 	_, err := f.account(a)
 	require.NoError(f.t, err)
 	rules := f.root("cat /etc/sudoers.d/fermata-ada")
-	a.Sudo = []string{"/usr/bin/whoami", "/usr/bin/id ^(a$"}
+	a.Sudo = []string{"/usr/bin/whoami", "/usr/bin/sudoedit /etc/motd"}
 	_, err = f.account(a)
 	refuses(f.t, fault.Invalid, err, "visudo")
-	require.ErrorContains(f.t, err, "visudo")
+	require.ErrorContains(f.t, err, "sudoedit should not be specified with a path")
 	require.Equal(f.t, rules, f.root("cat /etc/sudoers.d/fermata-ada"))
 	require.Equal(f.t, "1", f.root("ls -A /etc/sudoers.d | grep -c ada"), "nothing is left beside it")
 	out, err := f.as("ada", p, "sudo -n /usr/bin/id -u")
