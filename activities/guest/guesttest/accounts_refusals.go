@@ -165,8 +165,11 @@ func badAccounts(f fixture) {
 			refuses(f.t, fault.Invalid, err, a.Name+" "+strings.Join(a.Sudo, "; "))
 		}
 		for _, op := range []operation.Op{
-			{Key: accountOp(run).Key}, {Key: accountOp(run).Key, Owner: "instance/a b"}, {Key: accountOp(run).Key, Owner: "instance/a:b"},
-			{Key: accountOp(run).Key, Owner: "instance/a,b"}, {Owner: "instance/web-01", Key: operation.Key{Run: "a\nb", Step: "c", Target: "d"}},
+			{Key: accountOp(run).Key},
+			{Key: accountOp(run).Key, Owner: "instance/a b"},
+			{Key: accountOp(run).Key, Owner: "instance/a:b"},
+			{Key: accountOp(run).Key, Owner: "instance/a,b"},
+			{Owner: "instance/web-01", Key: operation.Key{Run: "a\nb", Step: "c", Target: "d"}},
 		} {
 			_, err := f.access.EnsureAccount(f.t.Context(), op, f.Host(), guest.Account{Name: "ada"}, progress())
 			refuses(f.t, fault.Invalid, err, string(op.Owner))
