@@ -103,17 +103,17 @@ func unknownAccountGroup(f fixture) {
 	})
 }
 
-// refusedRule asks for a rule that is well formed as far as anybody but sudo can tell: a regular expression that is none.
+// refusedRule asks for a rule that is well formed as far as anybody but sudo can tell.
 func refusedRule(f fixture) {
 	p := newPerson(f.t)
 	a := ada(p)
 	_, err := f.account(a)
 	require.NoError(f.t, err)
 	rules := f.root("cat /etc/sudoers.d/fermata-ada")
-	a.Sudo = []string{"/usr/bin/whoami", "/usr/bin/id ^(a$"}
+	a.Sudo = []string{"/usr/bin/whoami", "/usr/bin/sudoedit /etc/motd"}
 	_, err = f.account(a)
 	refuses(f.t, fault.Invalid, err, "visudo")
-	require.ErrorContains(f.t, err, "visudo")
+	require.ErrorContains(f.t, err, "sudoedit should not be specified with a path")
 	require.Equal(f.t, rules, f.root("cat /etc/sudoers.d/fermata-ada"))
 	require.Equal(f.t, "1", f.root("ls -A /etc/sudoers.d | grep -c ada"), "nothing is left beside it")
 	out, err := f.as("ada", p, "sudo -n /usr/bin/id -u")
@@ -165,8 +165,11 @@ func badAccounts(f fixture) {
 			refuses(f.t, fault.Invalid, err, a.Name+" "+strings.Join(a.Sudo, "; "))
 		}
 		for _, op := range []operation.Op{
-			{Key: accountOp(run).Key}, {Key: accountOp(run).Key, Owner: "instance/a b"}, {Key: accountOp(run).Key, Owner: "instance/a:b"},
-			{Key: accountOp(run).Key, Owner: "instance/a,b"}, {Owner: "instance/web-01", Key: operation.Key{Run: "a\nb", Step: "c", Target: "d"}},
+			{Key: accountOp(run).Key},
+			{Key: accountOp(run).Key, Owner: "instance/a b"},
+			{Key: accountOp(run).Key, Owner: "instance/a:b"},
+			{Key: accountOp(run).Key, Owner: "instance/a,b"},
+			{Owner: "instance/web-01", Key: operation.Key{Run: "a\nb", Step: "c", Target: "d"}},
 		} {
 			_, err := f.access.EnsureAccount(f.t.Context(), op, f.Host(), guest.Account{Name: "ada"}, progress())
 			refuses(f.t, fault.Invalid, err, string(op.Owner))
