@@ -19,7 +19,8 @@ type log struct {
 }
 
 func (l *log) Write(p []byte) (int, error) { l.mu.Lock(); defer l.mu.Unlock(); return l.text.Write(p) }
-func (l *log) read(*testing.T) string      { l.mu.Lock(); defer l.mu.Unlock(); return l.text.String() }
+
+func (l *log) read(*testing.T) string { l.mu.Lock(); defer l.mu.Unlock(); return l.text.String() }
 
 // TestConformance runs the suite on the sandbox's server. It makes no dumps: the vendor's program is not everywhere, and the
 // bed has it.

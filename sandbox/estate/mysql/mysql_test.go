@@ -77,7 +77,8 @@ func TestARestartKeepsWhatWasMade(t *testing.T) {
 func TestOptionsThatServeNobody(t *testing.T) {
 	t.Parallel()
 	for _, options := range []mysql.Options{
-		{AdminUser: "a", AdminPassword: mysqltest.AdminPassword}, {Folder: t.TempDir(), AdminPassword: mysqltest.AdminPassword},
+		{AdminUser: "a", AdminPassword: mysqltest.AdminPassword},
+		{Folder: t.TempDir(), AdminPassword: mysqltest.AdminPassword},
 		{Folder: t.TempDir(), AdminUser: "a", AdminPassword: "short"},
 	} {
 		_, err := mysql.Start(options)

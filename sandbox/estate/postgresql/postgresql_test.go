@@ -71,8 +71,10 @@ func TestTheMachinesOwn(t *testing.T) {
 func TestOptionsThatServeNobody(t *testing.T) {
 	t.Parallel()
 	for _, o := range []postgresql.Options{
-		{AdminUser: "a", AdminPassword: postgresqltest.AdminPassword}, {Folder: t.TempDir(), AdminPassword: postgresqltest.AdminPassword},
-		{Folder: t.TempDir(), AdminUser: "a", AdminPassword: "short"}, {Folder: t.TempDir(), AdminUser: postgresql.Superuser, AdminPassword: postgresqltest.AdminPassword},
+		{AdminUser: "a", AdminPassword: postgresqltest.AdminPassword},
+		{Folder: t.TempDir(), AdminPassword: postgresqltest.AdminPassword},
+		{Folder: t.TempDir(), AdminUser: "a", AdminPassword: "short"},
+		{Folder: t.TempDir(), AdminUser: postgresql.Superuser, AdminPassword: postgresqltest.AdminPassword},
 	} {
 		_, err := postgresql.Start(t.Context(), o)
 		require.Error(t, err)

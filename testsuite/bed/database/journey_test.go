@@ -5,7 +5,6 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/pem"
-	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -32,7 +31,7 @@ import (
 	"fermata/testsuite/bed/host"
 )
 
-// shelf is a provider of secrets that may be written to, with the versions 1, 2, …
+// shelf is a provider of secrets that may be written to, numbering its versions.
 type shelf struct {
 	mu     sync.Mutex
 	values []secret.Value
@@ -230,7 +229,7 @@ func (j *journey) travel() {
 	require.Len(j, j.kept.values, 2)
 	for i, password := range j.kept.values {
 		text := j.log(j.T)
-		require.Equal(j, text, secret.Hide(text, password), fmt.Sprintf("password %d stands in the server's log", i+1))
+		require.Equal(j, text, secret.Hide(text, password), "password %d stands in the server's log", i+1)
 	}
 }
 
