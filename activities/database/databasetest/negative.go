@@ -354,8 +354,10 @@ func badFile(r *rig) {
 		r.refuses(err, fault.Invalid)
 	}
 	for _, c := range []database.Credentials{
-		{Role: "app\nx", Database: "shop", Password: value(first)}, {Role: "app", Database: "shop\n[x]", Password: value(first)},
-		{Role: "app", Database: "shop", Password: value(first + "\nport=1")}, {Role: "app", Database: "shop", Password: value("a'b\"c\\d # " + first)},
+		{Role: "app\nx", Database: "shop", Password: value(first)},
+		{Role: "app", Database: "shop\n[x]", Password: value(first)},
+		{Role: "app", Database: "shop", Password: value(first + "\nport=1")},
+		{Role: "app", Database: "shop", Password: value("a'b\"c\\d # " + first)},
 		{Role: "app", Database: "shop", Password: value("")},
 	} {
 		_, err := r.driver.Render(c, "")

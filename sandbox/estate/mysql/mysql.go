@@ -140,8 +140,7 @@ func (f accountsFile) Persist(_ *sql.Context, data []byte) error {
 
 // Close ends the server.
 func (s *Server) Close() error {
-	err := s.server.Close()
-	<-s.served
+	err := errors.Join(s.server.Close(), <-s.served)
 	if closing := s.engine.Close(); !errors.Is(closing, context.Canceled) { // Its own, of what it did in the background.
 		err = errors.Join(err, closing)
 	}

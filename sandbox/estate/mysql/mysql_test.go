@@ -1,17 +1,14 @@
 package mysql_test
 
 import (
-	"bytes"
 	"net"
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"fermata/activities/database"
-	"fermata/activities/database/databasetest"
 	"fermata/activities/fault"
 	"fermata/activities/operation"
 	"fermata/activities/secret"
@@ -21,31 +18,12 @@ import (
 	"fermata/sandbox/estate/mysql/mysqltest"
 )
 
-// log keeps what the server was told.
-type log struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *log) Write(p []byte) (int, error) { l.mu.Lock(); defer l.mu.Unlock(); return l.text.Write(p) }
-func (l *log) read(*testing.T) string      { l.mu.Lock(); defer l.mu.Unlock(); return l.text.String() }
-
 func start(t *testing.T, options mysql.Options) (*mysql.Server, mysqltest.Server) {
 	t.Helper()
-	said := &log{}
-	options.AdminUser, options.AdminPassword, options.Log = mysqltest.Admin, mysqltest.AdminPassword, said
+	options.AdminUser, options.AdminPassword = mysqltest.Admin, mysqltest.AdminPassword
 	s, err := mysql.Start(options)
 	require.NoError(t, err)
-	return s, mysqltest.Server{Address: s.Address(), User: mysqltest.Admin, Password: mysqltest.AdminPassword, Archives: t.TempDir(), Log: said.read}
-}
-
-func TestConformance(t *testing.T) {
-	t.Parallel()
-	s, server := start(t, mysql.Options{Folder: t.TempDir()})
-	t.Cleanup(func() { require.NoError(t, s.Close()) })
-	server.PrepareWeak(t)
-	t.Run("suite", func(t *testing.T) { databasetest.Run(t, databasetest.Bench{Open: server.Open, NoArchives: true}) })
-	require.Contains(t, server.Log(t), "IDENTIFIED WITH mysql_native_password AS '*", "the log has the statements that the suite searched")
+	return s, mysqltest.Server{Address: s.Address(), User: mysqltest.Admin, Password: mysqltest.AdminPassword}
 }
 
 // TestARestartKeepsWhatWasMade: accounts, rights, locks, databases, rows and marks; a client verifies the server again.
@@ -99,7 +77,8 @@ func TestARestartKeepsWhatWasMade(t *testing.T) {
 func TestOptionsThatServeNobody(t *testing.T) {
 	t.Parallel()
 	for _, options := range []mysql.Options{
-		{AdminUser: "a", AdminPassword: mysqltest.AdminPassword}, {Folder: t.TempDir(), AdminPassword: mysqltest.AdminPassword},
+		{AdminUser: "a", AdminPassword: mysqltest.AdminPassword},
+		{Folder: t.TempDir(), AdminPassword: mysqltest.AdminPassword},
 		{Folder: t.TempDir(), AdminUser: "a", AdminPassword: "short"},
 	} {
 		_, err := mysql.Start(options)
