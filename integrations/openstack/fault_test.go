@@ -1,7 +1,6 @@
 package openstack
 
 import (
-	"errors"
 	"net/http"
 	"testing"
 	"time"
@@ -67,7 +66,7 @@ func TestRetryAfterIsKept(t *testing.T) {
 	for _, code := range []int{413, 429} {
 		var told *fault.Error
 		err := translate(answered(http.MethodPost, code, `{"overLimit":{"message":"This request was rate-limited."}}`, "Retry-After", "12"), "making it")
-		require.True(t, errors.As(err, &told))
+		require.ErrorAs(t, err, &told)
 		require.Equal(t, 12*time.Second, told.After)
 	}
 }

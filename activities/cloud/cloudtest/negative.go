@@ -2,7 +2,6 @@ package cloudtest
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"time"
 
@@ -264,7 +263,7 @@ func throttled(r *rig) {
 	_, err := r.driver.EnsureInstance(r.ctx, r.op, request, r.p)
 	r.refuses(err, fault.Throttled)
 	var told *fault.Error
-	require.True(r, errors.As(err, &told))
+	require.ErrorAs(r, err, &told)
 	require.Equal(r, after, told.After)
 	require.Positive(r, told.After)
 	r.make(r.op)

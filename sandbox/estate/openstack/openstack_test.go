@@ -63,8 +63,15 @@ func start(t *testing.T, change func(*openstack.Options)) *caller {
 
 type object = map[string]any
 
-// send sends a request and returns status, headers and body.
-func (c *caller) send(method, path string, body any) (*http.Response, []byte, error) {
+// answer is what came back.
+type answer struct {
+	status int
+	header http.Header
+	text   string
+}
+
+// send sends a request and returns what comes back.
+func (c *caller) send(method, path string, body any) (answer, error) {
 	c.Helper()
 	var text []byte
 	if raw, is := body.(string); is {
@@ -79,30 +86,30 @@ func (c *caller) send(method, path string, body any) (*http.Response, []byte, er
 	r.Header.Set("X-Auth-Token", c.token)
 	resp, err := c.http.Do(r)
 	if err != nil {
-		return nil, nil, err
+		return answer{}, err
 	}
 	defer resp.Body.Close()
-	answer, err := io.ReadAll(resp.Body)
-	return resp, answer, err
+	read, err := io.ReadAll(resp.Body)
+	return answer{resp.StatusCode, resp.Header, string(read)}, err
 }
 
 // ask requires a status, and returns the answer.
 func (c *caller) ask(method, path string, body any, status int) object {
 	c.Helper()
-	resp, answer, err := c.send(method, path, body)
+	got, err := c.send(method, path, body)
 	require.NoError(c, err)
-	require.Equal(c, status, resp.StatusCode, "%s %s: %s", method, path, answer)
+	require.Equal(c, status, got.status, "%s %s: %s", method, path, got.text)
 	var shown object
-	_ = json.Unmarshal(answer, &shown)
+	_ = json.Unmarshal([]byte(got.text), &shown)
 	return shown
 }
 
 func (c *caller) refuses(method, path string, body any, status int, words string) {
 	c.Helper()
-	resp, answer, err := c.send(method, path, body)
+	got, err := c.send(method, path, body)
 	require.NoError(c, err)
-	require.Equal(c, status, resp.StatusCode, "%s %s: %s", method, path, answer)
-	require.Contains(c, string(answer), words)
+	require.Equal(c, status, got.status, "%s %s: %s", method, path, got.text)
+	require.Contains(c, got.text, words)
 }
 
 func loginAs(user, project, secret string) object {
@@ -115,10 +122,10 @@ func loginAs(user, project, secret string) object {
 
 func (c *caller) login(user, project, secret string) {
 	c.Helper()
-	resp, answer, err := c.send("POST", "/identity/v3/auth/tokens", loginAs(user, project, secret))
+	got, err := c.send("POST", "/identity/v3/auth/tokens", loginAs(user, project, secret))
 	require.NoError(c, err)
-	require.Equal(c, http.StatusCreated, resp.StatusCode, string(answer))
-	c.token = resp.Header.Get("X-Subject-Token")
+	require.Equal(c, http.StatusCreated, got.status, got.text)
+	c.token = got.header.Get("X-Subject-Token")
 }
 
 func (c *caller) server(change object) object {
@@ -149,7 +156,7 @@ func TestWhoMayAsk(t *testing.T) {
 	c := start(t, func(o *openstack.Options) {
 		o.Credentials = []openstack.Credential{{ID: "4a1c", Secret: password, Project: "web"}}
 	})
-	for name, body := range map[string]any{
+	for _, body := range map[string]any{
 		"a wrong password": loginAs("fermata", "web", "wrong-password"), "an unknown user": loginAs("nobody", "web", password),
 		"another project": loginAs("fermata", "db", password), "no method": object{"auth": object{}},
 		"a credential with a scope": object{"auth": object{
@@ -158,7 +165,6 @@ func TestWhoMayAsk(t *testing.T) {
 		}},
 	} {
 		c.refuses("POST", "/identity/v3/auth/tokens", body, http.StatusUnauthorized, "requires authentication")
-		_ = name
 	}
 	c.refuses("POST", "/identity/v3/auth/tokens", "{", http.StatusBadRequest, "JSON")
 	c.cloud.ExpireTokens()
@@ -171,8 +177,8 @@ func TestATokenEnds(t *testing.T) {
 	t.Parallel()
 	c := start(t, func(o *openstack.Options) { o.TokenLifetime = 2 * time.Second })
 	require.Eventually(t, func() bool {
-		resp, _, err := c.send("GET", "/compute/v2.1/limits", nil)
-		return err == nil && resp.StatusCode == http.StatusUnauthorized
+		got, err := c.send("GET", "/compute/v2.1/limits", nil)
+		return err == nil && got.status == http.StatusUnauthorized
 	}, 20*time.Second, 50*time.Millisecond)
 }
 
@@ -288,14 +294,14 @@ func TestTrouble(t *testing.T) {
 	c.cloud.Storm(3, 5, 7*time.Second)
 	codes, lost := map[int]int{}, 0
 	for range 15 {
-		resp, _, err := c.send("POST", "/network/v2.0/security-groups", group)
+		got, err := c.send("POST", "/network/v2.0/security-groups", group)
 		if err != nil {
 			lost++
 			continue
 		}
-		codes[resp.StatusCode]++
-		if resp.StatusCode == http.StatusTooManyRequests {
-			require.Equal(t, "7", resp.Header.Get("Retry-After"))
+		codes[got.status]++
+		if got.status == http.StatusTooManyRequests {
+			require.Equal(t, "7", got.header.Get("Retry-After"))
 		}
 	}
 	require.Equal(t, map[int]int{http.StatusCreated: 8, http.StatusTooManyRequests: 5}, codes)
@@ -306,7 +312,7 @@ func TestTrouble(t *testing.T) {
 	c.refuses("POST", "/network/v2.0/security-groups", group, http.StatusServiceUnavailable, "unavailable")
 	f.SetDown(false)
 	c.cloud.Lose(openstack.MakeGroup)
-	_, _, err := c.send("POST", "/network/v2.0/security-groups", group)
+	_, err := c.send("POST", "/network/v2.0/security-groups", group)
 	require.Error(t, err)
 	require.Equal(t, 11, c.cloud.Count().Groups)
 }
