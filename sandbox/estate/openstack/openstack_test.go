@@ -335,7 +335,9 @@ func TestMicroversions(t *testing.T) {
 func TestStartRefuses(t *testing.T) {
 	t.Parallel()
 	for _, o := range []openstack.Options{
-		{}, {Folder: t.TempDir()}, {Folder: t.TempDir(), Users: []openstack.User{{Name: "a", Password: "short", Project: "b"}}},
+		{},
+		{Folder: t.TempDir()},
+		{Folder: t.TempDir(), Users: []openstack.User{{Name: "a", Password: "short", Project: "b"}}},
 		{Folder: t.TempDir(), Credentials: []openstack.Credential{{ID: "a", Secret: "short", Project: "b"}}},
 	} {
 		_, err := openstack.Start(o)
