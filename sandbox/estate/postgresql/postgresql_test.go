@@ -36,7 +36,7 @@ func start(t *testing.T, o postgresql.Options) *postgresql.Server {
 // TestTheMachinesOwn carries the driver from login to proof, over TLS, and over a restart. The whole suite runs in the bed.
 func TestTheMachinesOwn(t *testing.T) {
 	t.Parallel()
-	folder, err := os.MkdirTemp("", "fermata-pg-") // One that nobody may enter.
+	folder, err := os.MkdirTemp("", "fermata-pg-") // The account nobody may enter it.
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(folder)) })
 	require.NoError(t, os.Chmod(folder, 0o755))
