@@ -9,6 +9,7 @@ import (
 
 	"fermata/activities/operation"
 	"fermata/decision"
+	"fermata/spec"
 	"fermata/wire"
 	"fermata/workflows/run"
 	"fermata/workflows/runbook"
@@ -28,6 +29,16 @@ func ChangeServer(ctx workflow.Context, in wire.StartInput) (wire.StartOutput, e
 type change struct {
 	asked *provision // What is asked for, with the run and the versions of secrets that the plan in force holds on to.
 	was   *provision // What the record says; nil until the plan, or the steps, have read it.
+	later bool       // Sections are looked at that changes of before knew nothing of.
+}
+
+// laterChanges marks runs that look at those sections. A run that an older build planned has not.
+const laterChanges = "change-later-sections"
+
+// looksLater reports whether a server has one of them and the run looks at it.
+func looksLater(ctx workflow.Context, servers ...*spec.Server) bool {
+	has := slices.ContainsFunc(servers, func(s *spec.Server) bool { return len(s.Spec.Configuration) > 0 })
+	return has && workflow.GetVersion(ctx, laterChanges, workflow.DefaultVersion, 1) != workflow.DefaultVersion
 }
 
 func newChange(id string, document json.RawMessage) (*change, error) {
@@ -65,9 +76,10 @@ func (p *change) Plan(ctx workflow.Context) (wire.Preview, error) {
 		return wire.Preview{Observations: []wire.Observation{runbook.Problem("records",
 			"no record says that %s is under management: only what was provisioned can be changed", p.Owner())}}, nil
 	}
-	p.was = &provision{run: last.run, server: last.server, pins: last.secrets, planned: true}
+	p.was = &provision{run: last.run, server: last.server, pins: last.secrets, planned: true, books: last.books}
 	p.asked.keeps(last)
-	if refusals := refused(last.server, p.asked.server); len(refusals) > 0 {
+	p.later = looksLater(ctx, last.server, p.asked.server)
+	if refusals := refused(last.server, p.asked.server, p.later); len(refusals) > 0 {
 		return wire.Preview{Observations: refusals}, nil
 	}
 	missing, err := runbook.Polled(ctx, p.asked.server.Metadata.Site, p.asked.capabilities()...)

@@ -25,6 +25,7 @@ type reality struct {
 	member  *loadbalancer.Status            // nil: none.
 	guest   guest.Inspection                // Of what is asked for.
 	before  guest.Inspection                // Of what is recorded.
+	plays   []foreseen              // In the order of the spec.
 	pins    []secret.Pinned
 	// datastores of the volumes to add that name one, by the volume's name.
 	datastores map[string]compute.Ref
@@ -50,11 +51,18 @@ func (p *change) read(ctx workflow.Context) (reality, []wire.Observation) {
 	if p.placesDisks() {
 		readings = append(readings, p.placeDisks(&now))
 	}
-	seen := runbook.Look(ctx, readings...)
+	plays, played := p.asked.laterPlays(p.later)
+	seen := runbook.Look(ctx, append(readings, plays...)...)
 	if len((wire.Preview{Observations: seen}).Problems()) > 0 {
 		return now, seen
 	}
 	inside := runbook.Look(ctx, p.asked.seeGuest(&now, &now.guest), forgiving(p.was.seeGuest(&now, &now.before)))
+	books, versions := played()
+	if !p.asked.planned {
+		p.asked.pins = together(p.asked.pins, versions)
+		now.pins = slices.Clone(p.asked.pins)
+	}
+	inside = append(inside, p.asked.foresee(ctx, now.machine, books, &now.plays)...)
 	now.whole = len((wire.Preview{Observations: inside}).Problems()) == 0
 	return now, append(seen, inside...)
 }
