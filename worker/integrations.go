@@ -7,7 +7,9 @@ import (
 	"fermata/integrations/http"
 	"fermata/integrations/ldap"
 	"fermata/integrations/linux"
+	"fermata/integrations/mariadb"
 	"fermata/integrations/nftables"
+	"fermata/integrations/openstack"
 	"fermata/integrations/postgresql"
 	"fermata/integrations/powerdns"
 	"fermata/integrations/requesttracker"
@@ -26,7 +28,9 @@ func builtIn() []integrations.Integration {
 		http.Integration(),
 		ldap.Integration(),
 		linux.Integration(),
+		mariadb.Integration(),
 		nftables.Integration(),
+		openstack.Integration(),
 		postgresql.Integration(),
 		powerdns.Integration(),
 		requesttracker.Integration(),

@@ -27,6 +27,8 @@ type Disk struct {
 	// System marks the disk that the operating system is on. Without one among the disks the machine shows a system
 	// disk of its own, 10 GiB, before all others.
 	System bool
+	// ByID are its names in /dev/disk/by-id on a bus other than SCSI: virtio-SERIAL. None: those that SCSI makes of the UUID.
+	ByID []string `json:",omitempty"`
 }
 
 // CloudInit is what the platform hands to cloud-init at the first boot.

@@ -87,9 +87,12 @@ func (s Server) Open(t *testing.T) databasetest.System {
 		Bare: driver(Admin, AdminPassword, func(c *postgresql.Config) { c.Archives = "" }), Secret: WrongPassword,
 		Suffix: suffix, Relay: relay, Log: s.Log, Denies: denies, Make: s.make,
 		Statement: func(t *testing.T, database, statement string) { t.Helper(); s.administer(t, database, statement) },
-		Excess:    func(t *testing.T, role string) { t.Helper(); s.administer(t, "postgres", "ALTER ROLE "+role+" CREATEDB") },
-		Connect:   s.connect,
-		Dump:      func(t *testing.T) string { t.Helper(); return s.dump(t, suffix) },
+		Excess: func(t *testing.T, role string) {
+			t.Helper()
+			s.administer(t, "postgres", "ALTER ROLE "+role+" CREATEDB")
+		},
+		Connect: s.connect,
+		Dump:    func(t *testing.T) string { t.Helper(); return s.dump(t, suffix) },
 	}
 }
 
