@@ -7,6 +7,7 @@ import (
 
 	"go.temporal.io/sdk/workflow"
 
+	"fermata/activities/dns"
 	"fermata/activities/operation"
 	"fermata/decision"
 	"fermata/spec"
@@ -37,7 +38,7 @@ const laterChanges = "change-later-sections"
 
 // looksLater reports whether a server has one of them and the run looks at it.
 func looksLater(ctx workflow.Context, servers ...*spec.Server) bool {
-	has := slices.ContainsFunc(servers, func(s *spec.Server) bool { return len(s.Spec.Configuration) > 0 })
+	has := slices.ContainsFunc(servers, func(s *spec.Server) bool { return len(s.Spec.Configuration) > 0 || s.Spec.DNS != nil })
 	return has && workflow.GetVersion(ctx, laterChanges, workflow.DefaultVersion, 1) != workflow.DefaultVersion
 }
 
@@ -57,6 +58,15 @@ func (p *change) Facts() decision.Facts {
 	f := p.asked.Facts()
 	f.Kind = wire.ChangeServer
 	return f
+}
+
+// capabilities are those of what is asked for, and of what is taken away.
+func (p *change) capabilities() []string {
+	names := p.asked.capabilities()
+	if p.later && p.was.server.Spec.DNS != nil && p.asked.server.Spec.DNS == nil {
+		names = append(names, dns.Capability)
+	}
+	return names
 }
 
 func (p *change) subject() string { return "Change " + p.asked.server.Metadata.Name }
@@ -82,7 +92,7 @@ func (p *change) Plan(ctx workflow.Context) (wire.Preview, error) {
 	if refusals := refused(last.server, p.asked.server, p.later); len(refusals) > 0 {
 		return wire.Preview{Observations: refusals}, nil
 	}
-	missing, err := runbook.Polled(ctx, p.asked.server.Metadata.Site, p.asked.capabilities()...)
+	missing, err := runbook.Polled(ctx, p.asked.server.Metadata.Site, p.capabilities()...)
 	if err != nil || len(missing) > 0 {
 		return wire.Preview{Observations: missing}, err
 	}

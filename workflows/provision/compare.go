@@ -45,7 +45,11 @@ func CompareServer(ctx workflow.Context, in wire.CompareInput) (wire.Comparison,
 	if p.server.Spec.LoadBalancer != nil {
 		readings = append(readings, p.seeMember(&now))
 	}
-	plays, played := p.laterPlays(looksLater(ctx, p.server))
+	later := looksLater(ctx, p.server)
+	if later && p.server.Spec.DNS != nil {
+		readings = append(readings, p.seeNames(&now))
+	}
+	plays, played := p.laterPlays(later)
 	seen := runbook.Look(ctx, append(readings, plays...)...)
 	if now.machine.Power == compute.PoweredOn {
 		seen = append(seen, runbook.Look(ctx, p.seeGuest(&now, &now.before))...)
@@ -90,6 +94,9 @@ func compared(p *provision, now reality) []wire.Item {
 	}
 	if p.server.Spec.LoadBalancer != nil {
 		c.member(p.pooled(), now.member)
+	}
+	if now.named {
+		c.names(p, now)
 	}
 	return c.items
 }

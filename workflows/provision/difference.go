@@ -33,6 +33,7 @@ type difference struct {
 	App      *appDiff      `json:"application,omitempty"`
 	Rules    []rulesDiff   `json:"rules,omitempty"`
 	Member   *memberDiff   `json:"member,omitempty"`
+	Names    *namesDiff    `json:"names,omitempty"`
 	// Playbooks are all plays that are asked for, whether they are applied or not: the next change goes out from them.
 	Playbooks []playDiff `json:"playbooks,omitempty"`
 }
@@ -92,7 +93,8 @@ type memberDiff struct {
 // empty reports whether everything is as it is asked for.
 func (d difference) empty() bool {
 	return d.Size == nil && len(d.Grown) == 0 && len(d.Added) == 0 && len(d.Packages) == 0 && len(d.Users) == 0 && d.Timezone == nil &&
-		len(d.Files) == 0 && len(d.Services) == 0 && d.App == nil && len(d.Rules) == 0 && d.Member == nil && !d.plays()
+		len(d.Files) == 0 && len(d.Services) == 0 && d.App == nil && len(d.Rules) == 0 && d.Member == nil && !d.plays() &&
+		d.Names == nil
 }
 
 // difference compares what is asked for with what is. Its observations are what forbids the change.
@@ -104,7 +106,7 @@ func (p *change) difference(now reality) (difference, []wire.Observation) {
 	for _, device := range p.firewalls() {
 		p.rules(device, now, &d)
 	}
-	problems = append(problems, p.member(now, &d)...)
+	problems = slices.Concat(problems, p.member(now, &d), p.names(now, &d), inTheWay(now))
 	if text(p.was.server) != text(p.asked.server) {
 		d.Paper = p.onPaper()
 	}

@@ -26,6 +26,10 @@ type reality struct {
 	guest   guest.Inspection                // Of what is asked for.
 	before  guest.Inspection                // Of what is recorded.
 	plays   []foreseen              // In the order of the spec.
+	names   []placed                // Of the owner.
+	// strangers are the records of others at names that are asked for. named: names were looked at.
+	strangers []placed
+	named     bool
 	pins    []secret.Pinned
 	// datastores of the volumes to add that name one, by the volume's name.
 	datastores map[string]compute.Ref
@@ -47,6 +51,9 @@ func (p *change) read(ctx workflow.Context) (reality, []wire.Observation) {
 	}
 	for _, name := range p.asked.probers() {
 		readings = append(readings, runbook.LookAtProber(name))
+	}
+	if p.later && len(zones(p.was.server, p.asked.server)) > 0 {
+		readings = append(readings, p.asked.seeNames(&now, p.was.server))
 	}
 	if p.placesDisks() {
 		readings = append(readings, p.placeDisks(&now))
