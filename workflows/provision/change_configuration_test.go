@@ -130,7 +130,9 @@ func TestPlaysThatAreAskedForDifferently(t *testing.T) {
 		"check mode stops":       {variable, func(e *world, _ *project) { e.failing["configuration.Preview of base.yml"] = fault.Invalid }, []string{"base.yml"}, playSpec},
 		"check mode stops, as recorded": {
 			func(s *spec.Server) { s.Spec.LoadBalancer.Weight = 7 },
-			func(e *world, _ *project) { e.failing["configuration.Preview of audit.yml"] = fault.Invalid }, []string{"audit.yml"}, playBlind,
+			func(e *world, _ *project) { e.failing["configuration.Preview of audit.yml"] = fault.Invalid },
+			[]string{"audit.yml"},
+			playBlind,
 		},
 		"another project": {
 			asBefore, func(_ *world, p *project) { p.digest = "d2"; p.foresight["base.yml"] = skips }, []string{"base.yml"}, playProject + playSkips,
@@ -140,12 +142,15 @@ func TestPlaysThatAreAskedForDifferently(t *testing.T) {
 			func(s *spec.Server) {
 				s.Spec.Configuration = append(s.Spec.Configuration, spec.Play{Name: "extra", Playbook: "extra.yml"})
 			},
-			func(_ *world, p *project) { p.foresight["extra.yml"] = drift() }, []string{"extra.yml"}, playNew,
+			func(_ *world, p *project) { p.foresight["extra.yml"] = drift() },
+			[]string{"extra.yml"},
+			playNew,
 		},
 		"another order": {
 			func(s *spec.Server) { slices.Reverse(s.Spec.Configuration) },
 			func(_ *world, p *project) { p.foresight["base.yml"], p.foresight["audit.yml"] = drift(), drift() },
-			[]string{"audit.yml", "base.yml"}, playDrift,
+			[]string{"audit.yml", "base.yml"},
+			playDrift,
 		},
 		"one that is not asked for any more": {func(s *spec.Server) { s.Spec.Configuration = s.Spec.Configuration[1:] }, func(*world, *project) {}, nil, ""},
 	} {
@@ -295,8 +300,10 @@ func TestAPlayThatFailsInAChange(t *testing.T) {
 				p.foresight["base.yml"] = part
 			}
 		}, []string{"run the playbook of base: irreversible: playbook base.yml was run; what it did stays"}},
-		"undone as the application does not answer": {func(e *world, _ *project) { e.failing["probe.Get of health"] = fault.Invalid },
-			[]string{"run the playbook of base: irreversible: playbook base.yml was run; what it did stays"}},
+		"undone as the application does not answer": {
+			func(e *world, _ *project) { e.failing["probe.Get of health"] = fault.Invalid },
+			[]string{"run the playbook of base: irreversible: playbook base.yml was run; what it did stays"},
+		},
 		"undone where nobody can look": {func(e *world, _ *project) {
 			e.failing["configuration.Apply of base.yml"] = fault.Invalid
 			e.after["loadbalancer.SetMember drain"] = func() { e.failing["configuration.Preview of base.yml"] = fault.Unauthorized }

@@ -49,8 +49,12 @@ func published(t *testing.T, ask func(*spec.Server), was ...func(*spec.Server)) 
 func (n *nameserver) register(b *bench) {
 	e := b.estate
 	register := func(name string, f any) { b.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name}) }
-	conflict := func(format string, args ...any) error { return fault.ForTemporal(fault.New(fault.Conflict, format, args...)) }
-	register("dns.Check", func(context.Context, dns.CheckInput) (dns.CheckOutput, error) { return dns.CheckOutput{}, e.did("dns.Check", nil) })
+	conflict := func(format string, args ...any) error {
+		return fault.ForTemporal(fault.New(fault.Conflict, format, args...))
+	}
+	register("dns.Check", func(context.Context, dns.CheckInput) (dns.CheckOutput, error) {
+		return dns.CheckOutput{}, e.did("dns.Check", nil)
+	})
 	register("dns.FindRecords", func(_ context.Context, in dns.FindRecordsInput) (out dns.FindRecordsOutput, err error) {
 		for _, r := range n.records {
 			if r.System == in.System && r.Zone == in.Zone && (in.Name == r.Name || in.Name == "" && in.Owner == r.Owner) {
@@ -85,7 +89,9 @@ func (n *nameserver) register(b *bench) {
 		})
 	})
 	register("dns.Confirm", func(_ context.Context, in dns.ConfirmInput) (dns.ConfirmOutput, error) {
-		there := slices.ContainsFunc(n.records, func(r placed) bool { return r.Name == in.Record.Name && r.Type == in.Record.Type && r.Value == in.Record.Value })
+		there := slices.ContainsFunc(n.records, func(r placed) bool {
+			return r.Name == in.Record.Name && r.Type == in.Record.Type && r.Value == in.Record.Value
+		})
 		if there == in.Absent {
 			return dns.ConfirmOutput{}, fault.ForTemporal(fault.New(fault.Unavailable, "%s is answered otherwise", in.Record.Name))
 		}
@@ -124,23 +130,39 @@ func TestNamesAreChanged(t *testing.T) {
 			"0.20.10.in-addr.arpa " + back + " web-01.estate.test 300 " + ownBack, "estate.test " + forward + " 10.20.0.11 300 " + ownName,
 		}},
 		"no names any more": {[]func(*spec.Server){inDNS}, func(s *spec.Server) { s.Spec.DNS = nil }, []string{"dns.Withdraw " + forward, "dns.Withdraw " + back}, nil},
-		"another TTL": {[]func(*spec.Server){inDNS}, func(s *spec.Server) { s.Spec.DNS.TTL = spec.Duration(time.Minute) },
-			[]string{"dns.SetTTL " + forward, "dns.SetTTL " + back}, []string{
+		"another TTL": {
+			[]func(*spec.Server){inDNS},
+			func(s *spec.Server) { s.Spec.DNS.TTL = spec.Duration(time.Minute) },
+			[]string{"dns.SetTTL " + forward, "dns.SetTTL " + back},
+			[]string{
 				"0.20.10.in-addr.arpa " + back + " web-01.estate.test 60 " + formerName, "estate.test " + forward + " 10.20.0.11 60 " + formerName,
-			}},
+			},
+		},
 		"no way back": {[]func(*spec.Server){inDNS}, func(s *spec.Server) { s.Spec.DNS.Reverse = &no }, []string{"dns.Withdraw " + back}, before[1:]},
-		"another reverse zone": {[]func(*spec.Server){inDNS}, func(s *spec.Server) { s.Spec.DNS.ReverseZone = "10.in-addr.arpa" },
-			[]string{"dns.Publish " + back, "dns.Withdraw " + back}, []string{
+		"another reverse zone": {
+			[]func(*spec.Server){inDNS},
+			func(s *spec.Server) { s.Spec.DNS.ReverseZone = "10.in-addr.arpa" },
+			[]string{"dns.Publish " + back, "dns.Withdraw " + back},
+			[]string{
 				"10.in-addr.arpa " + back + " web-01.estate.test 300 " + ownBack, before[1],
-			}},
-		"another zone": {[]func(*spec.Server){bare}, func(s *spec.Server) { s.Spec.DNS.Zone = "new.test" },
-			[]string{"dns.Publish A web-01.new.test", "dns.Withdraw " + back, "dns.Publish " + back, "dns.Withdraw " + forward}, []string{
+			},
+		},
+		"another zone": {
+			[]func(*spec.Server){bare},
+			func(s *spec.Server) { s.Spec.DNS.Zone = "new.test" },
+			[]string{"dns.Publish A web-01.new.test", "dns.Withdraw " + back, "dns.Publish " + back, "dns.Withdraw " + forward},
+			[]string{
 				"0.20.10.in-addr.arpa " + back + " web-01.new.test 300 " + ownBack, "new.test A web-01.new.test 10.20.0.11 300 " + ownName,
-			}},
-		"another nameserver": {[]func(*spec.Server){inDNS}, func(s *spec.Server) { s.Spec.DNS.System = "other-" },
-			[]string{"dns.Publish " + forward, "dns.Publish " + back, "dns.Withdraw " + forward, "dns.Withdraw " + back}, []string{
+			},
+		},
+		"another nameserver": {
+			[]func(*spec.Server){inDNS},
+			func(s *spec.Server) { s.Spec.DNS.System = "other-" },
+			[]string{"dns.Publish " + forward, "dns.Publish " + back, "dns.Withdraw " + forward, "dns.Withdraw " + back},
+			[]string{
 				"other-0.20.10.in-addr.arpa " + back + " web-01.estate.test 300 " + ownBack, "other-estate.test " + forward + " 10.20.0.11 300 " + ownName,
-			}},
+			},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -207,8 +229,8 @@ func TestNamesThatForbidAChange(t *testing.T) {
 			n.records[0].TTL = 0
 			n.records = append(n.records, stranger)
 		}, forward + " exists already"},
-		"another address":   {[]func(*spec.Server){inDNS}, asBefore, func(_ *world, n *nameserver) { n.records[0].Value = "10.20.0.12" }, "is published with 10.20.0.12, not 10.20.0.11"},
-		"nobody serves it":  {[]func(*spec.Server){inDNS}, func(s *spec.Server) { s.Spec.DNS = nil }, func(e *world, _ *nameserver) { e.unpolled = []string{"fermata.dns"} }, "--serve dns"},
+		"another address":    {[]func(*spec.Server){inDNS}, asBefore, func(_ *world, n *nameserver) { n.records[0].Value = "10.20.0.12" }, "is published with 10.20.0.12, not 10.20.0.11"},
+		"nobody serves it":   {[]func(*spec.Server){inDNS}, func(s *spec.Server) { s.Spec.DNS = nil }, func(e *world, _ *nameserver) { e.unpolled = []string{"fermata.dns"} }, "--serve dns"},
 		"it does not let in": {nil, inDNS, func(e *world, _ *nameserver) { e.failing["dns.Check"] = fault.Unauthorized }, "dns.Check fails"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -263,11 +285,13 @@ func TestDriftOfNamesIsTold(t *testing.T) {
 		spoil func(*nameserver)
 		want  []wire.Item
 	}{
-		"none":        {func(*nameserver) {}, nil},
-		"another TTL": {func(n *nameserver) { n.records[0].TTL = 7 }, []wire.Item{{Object: "name " + forward, Recorded: "10.20.0.11, TTL 300", Actual: "10.20.0.11, TTL 7", Drift: true}}},
+		"none":           {func(*nameserver) {}, nil},
+		"another TTL":    {func(n *nameserver) { n.records[0].TTL = 7 }, []wire.Item{{Object: "name " + forward, Recorded: "10.20.0.11, TTL 300", Actual: "10.20.0.11, TTL 7", Drift: true}}},
 		"a name is gone": {func(n *nameserver) { n.records = n.records[:1] }, []wire.Item{{Object: "name " + back, Recorded: "web-01.estate.test, TTL 300", Actual: "none", Drift: true}}},
-		"somebody took it": {func(n *nameserver) { n.records[0].Owner, n.records[0].Key, n.records[0].Value = "", "", "10.9.9.9" },
-			[]wire.Item{{Object: "name " + forward, Recorded: "10.20.0.11, TTL 300", Actual: "10.9.9.9, TTL 300, was not made by Fermata", Drift: true}}},
+		"somebody took it": {
+			func(n *nameserver) { n.records[0].Owner, n.records[0].Key, n.records[0].Value = "", "", "10.9.9.9" },
+			[]wire.Item{{Object: "name " + forward, Recorded: "10.20.0.11, TTL 300", Actual: "10.9.9.9, TTL 300, was not made by Fermata", Drift: true}},
+		},
 		"one more": {func(n *nameserver) {
 			more := n.records[0]
 			more.Name = "old.estate.test"

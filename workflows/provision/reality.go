@@ -25,12 +25,12 @@ type reality struct {
 	member  *loadbalancer.Status            // nil: none.
 	guest   guest.Inspection                // Of what is asked for.
 	before  guest.Inspection                // Of what is recorded.
-	plays   []foreseen              // In the order of the spec.
-	names   []placed                // Of the owner.
+	plays   []foreseen                      // In the order of the spec.
+	names   []placed                        // Of the owner.
 	// strangers are the records of others at names that are asked for. named: names were looked at.
 	strangers []placed
 	named     bool
-	pins    []secret.Pinned
+	pins      []secret.Pinned
 	// datastores of the volumes to add that name one, by the volume's name.
 	datastores map[string]compute.Ref
 	whole      bool // Everything could be read.
