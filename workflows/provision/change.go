@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"fermata/activities/dns"
+	"fermata/activities/inventory"
 	"fermata/activities/operation"
 	"fermata/decision"
 	"fermata/spec"
@@ -38,7 +39,9 @@ const laterChanges = "change-later-sections"
 
 // looksLater reports whether a server has one of them and the run looks at it.
 func looksLater(ctx workflow.Context, servers ...*spec.Server) bool {
-	has := slices.ContainsFunc(servers, func(s *spec.Server) bool { return len(s.Spec.Configuration) > 0 || s.Spec.DNS != nil })
+	has := slices.ContainsFunc(servers, func(s *spec.Server) bool {
+		return len(s.Spec.Configuration) > 0 || s.Spec.DNS != nil || s.Spec.Inventory != nil
+	})
 	return has && workflow.GetVersion(ctx, laterChanges, workflow.DefaultVersion, 1) != workflow.DefaultVersion
 }
 
@@ -65,6 +68,9 @@ func (p *change) capabilities() []string {
 	names := p.asked.capabilities()
 	if p.later && p.was.server.Spec.DNS != nil && p.asked.server.Spec.DNS == nil {
 		names = append(names, dns.Capability)
+	}
+	if p.later && p.was.server.Spec.Inventory != nil && p.asked.server.Spec.Inventory == nil {
+		names = append(names, inventory.Capability)
 	}
 	return names
 }

@@ -39,7 +39,7 @@ func (p *change) all(f *run.Frame, d difference) []runbook.Planned {
 		steps = slices.Concat(
 			p.reach(d), p.settings(f, d), p.fileStep(f, d), p.serviceStep(f, d), p.growing(f, d), p.adding(f, d),
 			p.aside(d), p.resize(f, d), p.replay(f, d), p.healthAgain(d), p.publishing(d), p.exchanges(d), p.memberStep(d), p.update(f, d),
-			p.backInService(d), p.withdrawing(d),
+			p.backInService(d), p.withdrawing(d), p.listing(f, d),
 		)
 	}
 	if len(d.Paper) > 0 {

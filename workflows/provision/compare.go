@@ -49,6 +49,9 @@ func CompareServer(ctx workflow.Context, in wire.CompareInput) (wire.Comparison,
 	if later && p.server.Spec.DNS != nil {
 		readings = append(readings, p.seeNames(&now))
 	}
+	if later && p.server.Spec.Inventory != nil {
+		readings = append(readings, p.seeItem(&now))
+	}
 	plays, played := p.laterPlays(later)
 	seen := runbook.Look(ctx, append(readings, plays...)...)
 	if now.machine.Power == compute.PoweredOn {
@@ -97,6 +100,9 @@ func compared(p *provision, now reality) []wire.Item {
 	}
 	if now.named {
 		c.names(p, now)
+	}
+	if now.listed {
+		c.configurationItem(p, now)
 	}
 	return c.items
 }

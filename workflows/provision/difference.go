@@ -34,6 +34,7 @@ type difference struct {
 	Rules    []rulesDiff   `json:"rules,omitempty"`
 	Member   *memberDiff   `json:"member,omitempty"`
 	Names    *namesDiff    `json:"names,omitempty"`
+	Item     *itemDiff     `json:"item,omitempty"`
 	// Playbooks are all plays that are asked for, whether they are applied or not: the next change goes out from them.
 	Playbooks []playDiff `json:"playbooks,omitempty"`
 }
@@ -94,7 +95,7 @@ type memberDiff struct {
 func (d difference) empty() bool {
 	return d.Size == nil && len(d.Grown) == 0 && len(d.Added) == 0 && len(d.Packages) == 0 && len(d.Users) == 0 && d.Timezone == nil &&
 		len(d.Files) == 0 && len(d.Services) == 0 && d.App == nil && len(d.Rules) == 0 && d.Member == nil && !d.plays() &&
-		d.Names == nil
+		d.Names == nil && d.Item == nil
 }
 
 // difference compares what is asked for with what is. Its observations are what forbids the change.
@@ -106,7 +107,7 @@ func (p *change) difference(now reality) (difference, []wire.Observation) {
 	for _, device := range p.firewalls() {
 		p.rules(device, now, &d)
 	}
-	problems = slices.Concat(problems, p.member(now, &d), p.names(now, &d), inTheWay(now))
+	problems = slices.Concat(problems, p.member(now, &d), p.names(now, &d), inTheWay(now), p.item(now, &d))
 	if text(p.was.server) != text(p.asked.server) {
 		d.Paper = p.onPaper()
 	}

@@ -11,6 +11,7 @@ import (
 	"fermata/activities/compute"
 	"fermata/activities/firewall"
 	"fermata/activities/guest"
+	"fermata/activities/inventory"
 	"fermata/activities/loadbalancer"
 	"fermata/activities/secret"
 	"fermata/spec"
@@ -30,7 +31,12 @@ type reality struct {
 	// strangers are the records of others at names that are asked for. named: names were looked at.
 	strangers []placed
 	named     bool
-	pins      []secret.Pinned
+	// items are the owner's configuration items in service, peoples those of others with the name, itemsOut those that are not
+	// asked for any more. listed: items were looked at.
+	items, peoples []inventory.Item
+	itemsOut       []runbook.Listed
+	listed         bool
+	pins           []secret.Pinned
 	// datastores of the volumes to add that name one, by the volume's name.
 	datastores map[string]compute.Ref
 	whole      bool // Everything could be read.
@@ -54,6 +60,9 @@ func (p *change) read(ctx workflow.Context) (reality, []wire.Observation) {
 	}
 	if p.later && len(zones(p.was.server, p.asked.server)) > 0 {
 		readings = append(readings, p.asked.seeNames(&now, p.was.server))
+	}
+	if p.later {
+		readings = append(readings, p.lookAtItems(&now)...)
 	}
 	if p.placesDisks() {
 		readings = append(readings, p.placeDisks(&now))

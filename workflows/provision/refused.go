@@ -167,7 +167,7 @@ func known() []string {
 	return append([]string{"compute", "network", "access", "storage", "os", "application", "firewall", "loadBalancer", "ticket", "run"}, laterSections()...)
 }
 
-func laterSections() []string { return []string{"configuration", "dns"} }
+func laterSections() []string { return []string{"configuration", "dns", "inventory"} }
 
 // unknown refuses a change of what this process does not look at: it would be recorded and not done.
 func (r *refusals) unknown(was, asked spec.ServerSpec, later bool) {
