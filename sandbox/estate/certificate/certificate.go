@@ -21,12 +21,12 @@ import (
 func File(folder string) string { return filepath.Join(folder, "ca.pem") }
 
 // Of reads the certificate of the system whose state is in the folder, made on first use: clients keep trusting a system
-// that was restarted. The name is shown to people.
-func Of(folder, name string) (*tls.Config, error) {
+// that was restarted. The name is shown to people. Addresses are those beside 127.0.0.1 and ::1 that the system is reached at.
+func Of(folder, name string, addresses ...net.IP) (*tls.Config, error) {
 	keyFile := filepath.Join(folder, "key.pem")
 	pair, err := tls.LoadX509KeyPair(File(folder), keyFile)
 	if err != nil || time.Now().After(pair.Leaf.NotAfter) {
-		if err = generate(File(folder), keyFile, name); err != nil {
+		if err = generate(File(folder), keyFile, name, addresses); err != nil {
 			return nil, fmt.Errorf("making the certificate of %s: %w", name, err)
 		}
 		if pair, err = tls.LoadX509KeyPair(File(folder), keyFile); err != nil {
@@ -36,7 +36,7 @@ func Of(folder, name string) (*tls.Config, error) {
 	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}, nil
 }
 
-func generate(certificateFile, keyFile, name string) error {
+func generate(certificateFile, keyFile, name string, addresses []net.IP) error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return err
@@ -51,7 +51,7 @@ func generate(certificateFile, keyFile, name string) error {
 		IsCA: true, BasicConstraintsValid: true,
 		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		DNSNames:    []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+		DNSNames:    []string{"localhost"}, IPAddresses: append([]net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}, addresses...),
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
