@@ -37,6 +37,25 @@ func TestAnItemThatIsAsItWasRegistered(t *testing.T) {
 	require.Empty(t, s.acts())
 }
 
+// A discovery may have given the item another class, and an item of the server's own that no record asked for is taken up.
+func TestItemsThatAreTakenAsTheyAre(t *testing.T) {
+	t.Parallel()
+	for name, was := range map[string][]func(*spec.Server){"of another class": {withInventory}, "of before": nil} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b, s, c := listed(t, withInventory, was...)
+			delete(b.estate.objects, "item")
+			c.found = []inventory.Item{{ID: "ci-9", Class: "cmdb_ci_server", Name: "web-01", State: inventory.InService, Owner: "server/web-01", Key: "01A/item/web-01"}}
+			b.say(t, time.Minute, bob, decision.Approve, "")
+			c.attributes = map[string]string{}
+			out := b.alter(t)
+			require.Equal(t, wire.Done, out.Outcome, out.Reason)
+			require.Equal(t, []string{"inventory.SetAttributes"}, s.acts())
+			require.Equal(t, "ci-9 Changed by Fermata, run "+runULID+".", c.notes[0])
+		})
+	}
+}
+
 func TestTheItemFollowsTheServer(t *testing.T) {
 	t.Parallel()
 	b, s, c := listed(t, more, withInventory)
@@ -160,9 +179,11 @@ func TestItemsThatForbidAChange(t *testing.T) {
 		"two of the server": {[]func(*spec.Server){withInventory}, asBefore, func(_ *world, c *cmdb) {
 			c.found = []inventory.Item{{ID: "ci-9", Name: "web-01", State: inventory.InService, Owner: "server/web-01"}}
 		}, "2 items of this owner are in service"},
-		"another class": {nil, withInventory, func(_ *world, c *cmdb) {
-			c.found = []inventory.Item{{ID: "ci-9", Name: "web-01", State: inventory.InService, Owner: "server/web-01", Class: "cmdb_ci_server"}}
-		}, "is of class cmdb_ci_server, not cmdb_ci_linux_server"},
+		"another class": {
+			[]func(*spec.Server){withInventory},
+			func(s *spec.Server) { s.Spec.Inventory.Class = "cmdb_ci_server" }, func(*world, *cmdb) {},
+			`inventory.class: "cmdb_ci_server" instead of "cmdb_ci_linux_server"`,
+		},
 		"nobody serves it": {
 			[]func(*spec.Server){withInventory},
 			func(s *spec.Server) { s.Spec.Inventory = nil },

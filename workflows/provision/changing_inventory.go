@@ -105,9 +105,6 @@ func (p *change) itemOf(now reality, diff *itemDiff) (problems []wire.Observatio
 		return []wire.Observation{runbook.Problem(name, "%d items of this owner are in service, expected one: retire the others", len(now.items))}
 	}
 	item := now.items[0]
-	if i.Class != "" && item.Class != i.Class {
-		return []wire.Observation{runbook.Problem(name, "item %q (%s) is of class %s, not %s: no change moves it", item.Name, item.ID, item.Class, i.Class)}
-	}
 	was, is := p.asked.otherAttributes(item, now)
 	if len(is) > 0 {
 		diff.Item, diff.Was, diff.Is = &runbook.Listed{ID: item.ID, Class: item.Class, Name: item.Name}, was, is
