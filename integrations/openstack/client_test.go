@@ -86,3 +86,8 @@ func twin(t *testing.T, b bench, o operation.Op, r cloud.Request) {
 	}, nil).Extract()
 	require.NoError(t, err)
 }
+
+func eventually(t *testing.T, what func() bool) {
+	t.Helper()
+	require.Eventually(t, what, time.Minute, 5*time.Millisecond)
+}

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
+	"strings"
 
 	"fermata/sandbox/estate/certificate"
 	"fermata/sandbox/estate/mysql"
@@ -34,7 +35,7 @@ func (e *Estate) startDatabase(context.Context) error {
 	if err != nil {
 		return err
 	}
-	e.Database, err = mysql.Start(mysql.Options{Folder: folder, TLS: security, AdminUser: DatabaseUser, AdminPassword: e.o.DatabasePassword})
+	e.Database, err = mysql.Start(mysql.Options{Folder: folder, TLS: security, AdminUser: DatabaseUser, AdminPassword: e.o.DatabasePassword, Log: statements{e}})
 	if err != nil {
 		return err
 	}
@@ -62,6 +63,14 @@ func (e *Estate) serveDatabase(inside net.Listener) {
 			}
 		}()
 	}
+}
+
+// statements is the database server's log.
+type statements struct{ e *Estate }
+
+func (s statements) Write(line []byte) (int, error) {
+	s.e.o.Log.Debug("database", "statement", strings.TrimSpace(string(line)))
+	return len(line), nil
 }
 
 // DatabaseCA is the certificate of the database server, which clients trust.

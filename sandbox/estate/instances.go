@@ -48,6 +48,17 @@ func (i *Instances) Machine(id string) *guest.Machine {
 	return i.machines[id]
 }
 
+// Machines returns all machines that were booted and are there still, by their servers' names.
+func (i *Instances) Machines() map[string]*guest.Machine {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	all := make(map[string]*guest.Machine, len(i.machines))
+	for _, m := range i.machines {
+		all[m.Name()] = m
+	}
+	return all
+}
+
 // Boot starts the machine and waits for cloud-init, whose last modules write the host keys to the console.
 func (i *Instances) Boot(ctx context.Context, m openstack.Machine) ([]string, error) {
 	machine, err := i.machine(m)

@@ -148,7 +148,7 @@ func forbiddenToWorkflows(i string) string {
 }
 
 func forbiddenToIntegrations(p, i string) string {
-	shared := map[string]bool{"dbx": true, "dnsx": true, "httpx": true, "sshx": true}
+	shared := map[string]bool{"cloudx": true, "dbx": true, "dnsx": true, "httpx": true, "sshx": true}
 	switch {
 	case under(i, "go.temporal.io/sdk"), under(i, "fermata/workflows"), under(i, "fermata/client"):
 		return "an integration knows its system and nothing of runs"

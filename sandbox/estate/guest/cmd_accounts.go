@@ -106,34 +106,37 @@ func (m *Machine) freeID(file string, system bool) int {
 }
 
 func (m *Machine) appendLine(file, line string) error {
-	v := m.files.as(root)
-	data, err := v.readFile(file)
-	if err != nil {
-		return err
-	}
-	return v.writeFile(file, append(data, line...), 0o644)
+	return m.rewrite(file, func(data []byte) []byte { return append(data, line...) })
 }
 
 // editLines changes the fields of each line of a file; nil drops the line.
 func (m *Machine) editLines(file string, change func([]string) []string) error {
-	m.accountFiles.Lock() // As shadow-utils lock /etc/.pwd.lock, and put the new file in place of the old one.
+	return m.rewrite(file, func(data []byte) []byte {
+		var kept []string
+		for _, line := range lines(data) {
+			if fields := change(strings.Split(line, ":")); fields != nil {
+				kept = append(kept, strings.Join(fields, ":"))
+			}
+		}
+		return []byte(strings.Join(kept, "\n") + "\n")
+	})
+}
+
+// rewrite changes passwd, group or shadow as shadow-utils do: one at a time (/etc/.pwd.lock), and the new file takes the place of
+// the old one at once, so that who reads it finds one of the two.
+func (m *Machine) rewrite(file string, change func([]byte) []byte) error {
+	m.accountFiles.Lock()
 	defer m.accountFiles.Unlock()
 	v := m.files.as(root)
 	data, err := v.readFile(file)
 	if err != nil {
 		return err
 	}
-	var kept []string
-	for _, line := range lines(data) {
-		if fields := change(strings.Split(line, ":")); fields != nil {
-			kept = append(kept, strings.Join(fields, ":"))
-		}
-	}
 	perm := uint32(0o644)
 	if file == "/etc/shadow" {
 		perm = 0o640
 	}
-	return v.replace(file, []byte(strings.Join(kept, "\n")+"\n"), perm)
+	return v.replace(file, change(data), perm)
 }
 
 func (m *Machine) joinGroup(user, group string) error {
