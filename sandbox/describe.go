@@ -37,6 +37,11 @@ spec:
   secrets:
     file:
       folder: secrets
+    age:
+      file: {{ .AgeFile }}
+      identity: {{ .AgeIdentity }}
+      writable: true
+      recipients: ["{{ .AgeRecipient }}"]
   records:
     folder: records
   ranges:
@@ -116,6 +121,37 @@ spec:
         key: secret://file/names-key
         nameserver: {{ .Nameserver }}
         http: {ca: {{ .NamesCA }}, proxy: none}
+    - name: cloud
+      type: openstack
+      config:
+        url: {{ .Cloud }}
+        region: {{ .CloudRegion }}
+        username: {{ .CloudUser }}
+        password: secret://file/cloud-password
+        project: {{ .CloudProject }}
+        access: {from: ["{{ .WorkerNetwork }}"]}
+        poll: 200ms
+        http: {ca: {{ .CloudCA }}, proxy: none}
+    - name: staff
+      type: ldap
+      config:
+        url: {{ .Staff }}
+        ca: {{ .StaffCA }}
+        bind: "{{ .StaffAdmin }}"
+        password: secret://file/staff-password
+        accounts: "{{ .StaffPeople }}"
+        groups: {base: "{{ .StaffGroups }}"}
+        disable: {policy: "{{ .StaffPolicy }}"}
+    - name: database
+      type: mariadb
+      config:
+        address: {{ .Database }}
+        endpoint: {{ .DatabaseEndpoint }}
+        user: {{ .DatabaseUser }}
+        password: secret://file/database-password
+        ca: {{ .DatabaseCA }}
+        vendor: mysql
+        archives: archives
     - name: web
       type: http
       config:
@@ -124,15 +160,15 @@ spec:
 
 // describe writes the description of the installation that the sandbox is: for people, and for workers. They differ in the
 // certificate, as those on different machines would.
-func (s *Sandbox) describe(_ context.Context, _ *secretFiles) (err error) {
-	if s.Config, err = s.description("fermata.yaml", s.certificates.Operator); err != nil {
+func (s *Sandbox) describe(_ context.Context, secrets *secretFiles) (err error) {
+	if s.Config, err = s.description("fermata.yaml", s.certificates.Operator, secrets); err != nil {
 		return err
 	}
-	s.WorkerConfig, err = s.description("fermata-worker.yaml", s.certificates.Worker)
+	s.WorkerConfig, err = s.description("fermata-worker.yaml", s.certificates.Worker, secrets)
 	return err
 }
 
-func (s *Sandbox) description(name string, certificate certificates.Pair) (string, error) {
+func (s *Sandbox) description(name string, certificate certificates.Pair, secrets *secretFiles) (string, error) {
 	jump := fmt.Sprintf("{address: %q, user: %s, hostKeys: [%q]", s.Estate.Bastion.Addr(), "worker", s.Estate.Bastion.HostKey())
 	var b bytes.Buffer
 	err := template.Must(template.New("installation").Parse(installation)).Execute(&b, map[string]any{
@@ -145,7 +181,14 @@ func (s *Sandbox) description(name string, certificate certificates.Pair) (strin
 		"Tickets": s.Estate.Tickets.URL(), "Queue": estate.Queue,
 		"Mail": s.Estate.Mail.Address(), "MailFrom": estate.MailFrom, "MailUser": estate.MailUser, "MailCA": s.Estate.Mail.CAFile(),
 		"Hooks": s.Estate.Hooks.URL(), "HooksCA": s.Estate.Hooks.CAFile(),
-		"Names": s.Estate.Names.URL(), "NamesCA": s.Estate.NamesCA(), "Nameserver": s.Estate.Names.Nameserver(),
+		"AgeFile": ageName, "AgeIdentity": ageIdentity, "AgeRecipient": secrets.ageRecipient,
+		"Cloud": s.Estate.Cloud.URL(), "CloudRegion": estate.CloudRegion, "CloudUser": estate.CloudUser, "CloudProject": estate.CloudProject,
+		"CloudCA": s.Estate.Cloud.CAFile(), "WorkerNetwork": estate.WorkerNetwork,
+		"Staff": s.Estate.Staff.URL(), "StaffCA": s.Estate.StaffCA(), "StaffAdmin": estate.StaffAdmin,
+		"StaffPeople": s.Estate.Staff.People(), "StaffGroups": s.Estate.Staff.Groups(), "StaffPolicy": s.Estate.Staff.Policy(),
+		"Database": s.Estate.Database.Address(), "DatabaseEndpoint": estate.DatabaseEndpoint(), "DatabaseUser": estate.DatabaseUser,
+		"DatabaseCA": s.Estate.DatabaseCA(),
+		"Names":      s.Estate.Names.URL(), "NamesCA": s.Estate.NamesCA(), "Nameserver": s.Estate.Names.Nameserver(),
 	})
 	if err != nil {
 		return "", fmt.Errorf("describing the installation: %w", err)

@@ -137,6 +137,7 @@ func (s *Sandbox) startEstate(ctx context.Context, secrets *secretFiles) (err er
 		Folder: s.folder("estate"), VCenterPort: s.o.VCenterPort, BastionPort: s.o.BastionPort, TicketsPort: s.o.TicketsPort,
 		ServicePort: s.o.ServicePort, MailPort: s.o.MailPort, HooksPort: s.o.HooksPort, VCenterPassword: secrets.vcenterPassword, TicketsToken: secrets.ticketsToken,
 		MailPassword: secrets.mailPassword, Mailboxes: Mailboxes(), HooksSecret: secrets.hooksSecret, NamesKey: secrets.namesKey,
+		CloudPassword: secrets.cloudPassword, StaffPassword: secrets.staffPassword, DatabasePassword: secrets.databasePassword,
 		WorkerKey: secrets.workerKey, Faults: s.o.Faults, Log: s.o.Log,
 	})
 	if err != nil {
@@ -244,6 +245,9 @@ func (s *Sandbox) Describe(w io.Writer) {
 	line("mail", s.Estate.Mail.Folder()+" (what was mailed, to "+strings.Join(Mailboxes(), ", ")+")")
 	line("webhooks", s.Estate.Hooks.Folder()+" (what was posted)")
 	line("DNS", s.Estate.Names.Nameserver()+" (zones "+estate.Zone+" and "+estate.ReverseZone+")")
+	line("cloud", s.Estate.Cloud.URL()+" (OpenStack; user "+estate.CloudUser+", project "+estate.CloudProject+")")
+	line("directory", s.Estate.Staff.URL()+" (administrator "+estate.StaffAdmin+")")
+	line("database", s.Estate.Database.Address()+" (MySQL-compatible; in the estate "+estate.DatabaseEndpoint()+")")
 	line("bastion", s.Estate.Bastion.Addr()+" (ssh, to edge-01, lb-01 and the guests)")
 	line("service", s.Estate.ServiceURL()+" (the load balancer's frontend)")
 	if s.worker == nil {

@@ -40,13 +40,15 @@ type People struct {
 
 // secretFiles is what a sandbox generated for itself at its first start. Every value is random; none is in the code.
 type secretFiles struct {
-	people          People
-	vcenterPassword string
-	ticketsToken    string
-	mailPassword    string
-	hooksSecret     string // whsec_...
-	namesKey        string
-	workerKey       string // Public, authorized_keys form.
+	people                                         People
+	vcenterPassword                                string
+	ticketsToken                                   string
+	mailPassword                                   string
+	hooksSecret                                    string // whsec_...
+	namesKey                                       string
+	cloudPassword, staffPassword, databasePassword string
+	ageRecipient                                   string // Of the file that passwords are kept in which runs generate.
+	workerKey                                      string // Public, authorized_keys form.
 }
 
 // KeyID names the key that payloads are sealed with.
@@ -75,6 +77,14 @@ func prepare(folder string) (*secretFiles, error) {
 		return nil, err
 	}
 	if s.namesKey, err = generated(filepath.Join(secrets, "names-key"), randomText); err != nil {
+		return nil, err
+	}
+	for name, into := range map[string]*string{"cloud-password": &s.cloudPassword, "staff-password": &s.staffPassword, "database-password": &s.databasePassword} {
+		if *into, err = generated(filepath.Join(secrets, name), randomText); err != nil {
+			return nil, err
+		}
+	}
+	if s.ageRecipient, err = ageFile(folder); err != nil {
 		return nil, err
 	}
 	if _, err = generated(filepath.Join(secrets, "web-01-session-key"), randomText); err != nil {

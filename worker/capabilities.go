@@ -18,6 +18,7 @@ import (
 	"fermata/activities/record"
 	"fermata/activities/secret"
 	"fermata/activities/ticketing"
+	"fermata/integrations"
 )
 
 // registrar names activities and their functions on a queue.
@@ -85,7 +86,7 @@ func WithCapability[P any, A Activities](name string, bind func(systems map[stri
 
 func checking[P any](check func(P, context.Context) error) func(any) func(context.Context) error {
 	return func(system any) func(context.Context) error {
-		port, ok := system.(P)
+		port, ok := integrations.Port[P](system)
 		if !ok {
 			return nil
 		}
@@ -97,7 +98,7 @@ func checking[P any](check func(P, context.Context) error) func(any) func(contex
 func bindDatabases(systems map[string]any, secrets secret.Store) (Activities, []string) {
 	entrances := map[string]database.Entrance{}
 	for name, s := range systems {
-		if e, ok := s.(database.Entrance); ok {
+		if e, ok := integrations.Port[database.Entrance](s); ok {
 			entrances[name] = e
 		}
 	}
@@ -111,7 +112,7 @@ func binding[P any](make func(map[string]P, secret.Store) Activities) func(map[s
 		found := map[string]P{}
 		var names []string
 		for name, s := range systems {
-			if port, ok := s.(P); ok {
+			if port, ok := integrations.Port[P](s); ok {
 				found[name] = port
 				names = append(names, name)
 			}

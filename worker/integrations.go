@@ -3,11 +3,14 @@ package worker
 import (
 	"fermata/integrations"
 	"fermata/integrations/ansible"
+	"fermata/integrations/ec2"
 	"fermata/integrations/haproxy"
 	"fermata/integrations/http"
 	"fermata/integrations/ldap"
 	"fermata/integrations/linux"
+	"fermata/integrations/mariadb"
 	"fermata/integrations/nftables"
+	"fermata/integrations/openstack"
 	"fermata/integrations/postgresql"
 	"fermata/integrations/powerdns"
 	"fermata/integrations/requesttracker"
@@ -22,11 +25,14 @@ import (
 func builtIn() []integrations.Integration {
 	return []integrations.Integration{
 		ansible.Integration(),
+		ec2.Integration(),
 		haproxy.Integration(),
 		http.Integration(),
 		ldap.Integration(),
 		linux.Integration(),
+		mariadb.Integration(),
 		nftables.Integration(),
+		openstack.Integration(),
 		postgresql.Integration(),
 		powerdns.Integration(),
 		requesttracker.Integration(),

@@ -16,6 +16,7 @@ const (
 	activityLookup      = "dns.Lookup"
 	activityConfirm     = "dns.Confirm"
 	activityPublish     = "dns.Publish"
+	activitySetTTL      = "dns.SetTTL"
 	activityWithdraw    = "dns.Withdraw"
 	activityRemoveOwned = "dns.RemoveOwned"
 )
@@ -35,6 +36,7 @@ func (a *Activities) Register(register func(name string, activity any)) {
 	register(activityLookup, a.Lookup)
 	register(activityConfirm, a.Confirm)
 	register(activityPublish, a.Publish)
+	register(activitySetTTL, a.SetTTL)
 	register(activityWithdraw, a.Withdraw)
 	register(activityRemoveOwned, a.RemoveOwned)
 }
@@ -79,6 +81,14 @@ func (a *Activities) Publish(ctx context.Context, in PublishInput) (PublishOutpu
 	return operation.Change(ctx, a.systems, in.System, func(s Nameserver, p operation.Progress) (PublishOutput, error) {
 		r, err := s.EnsureRecord(ctx, in.Op, in.Record, p)
 		return PublishOutput{Record: r}, err
+	})
+}
+
+// SetTTL gives the record that carries the operation's key another TTL.
+func (a *Activities) SetTTL(ctx context.Context, in SetTTLInput) (SetTTLOutput, error) {
+	return operation.Change(ctx, a.systems, in.System, func(s Nameserver, p operation.Progress) (SetTTLOutput, error) {
+		r, err := s.EnsureTTL(ctx, in.Op, in.Record, p)
+		return SetTTLOutput{Record: r}, err
 	})
 }
 

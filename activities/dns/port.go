@@ -57,6 +57,10 @@ type Editor interface {
 	// is adopted, or completed where only its mark is left. Conflict: a record of that name and type under another key, one
 	// that Fermata did not make, one of ours that others changed, or an alias of that name. NotFound: no such zone.
 	EnsureRecord(ctx context.Context, op operation.Op, r Record, p operation.Progress) (Published, error)
+	// EnsureTTL gives the record that carries op.Key the TTL of r. The name is answered all the while: a name that is gone for a
+	// moment is remembered as gone by resolvers (RFC 2308). NotFound: no record of that name and type carries the key, or only
+	// its mark is left. Conflict: as of EnsureRecord.
+	EnsureTTL(ctx context.Context, op operation.Op, r Record, p operation.Progress) (Published, error)
 	// RemoveRecord removes the record that carries op.Key. None is no error; of a record set that others changed since, only
 	// our own value is removed.
 	RemoveRecord(ctx context.Context, op operation.Op, r Record, p operation.Progress) error

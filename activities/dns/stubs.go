@@ -109,6 +109,23 @@ func Publish(ctx workflow.Context, in PublishInput) (PublishOutput, error) {
 	return operation.Call[PublishOutput](ctx, Capability, activityPublish, 5*time.Minute, in)
 }
 
+// SetTTLInput asks for SetTTL.
+type SetTTLInput struct {
+	System string       `json:"system,omitempty"`
+	Op     operation.Op `json:"op"` // With the key that the record carries.
+	Record Record       `json:"record"`
+}
+
+// SetTTLOutput answers SetTTL.
+type SetTTLOutput struct {
+	Record Published `json:"record"`
+}
+
+// SetTTL gives the record that carries the operation's key another TTL.
+func SetTTL(ctx workflow.Context, in SetTTLInput) (SetTTLOutput, error) {
+	return operation.Call[SetTTLOutput](ctx, Capability, activitySetTTL, 5*time.Minute, in)
+}
+
 // WithdrawInput asks for Withdraw.
 type WithdrawInput struct {
 	System string       `json:"system,omitempty"`

@@ -21,8 +21,9 @@ type Account struct {
 // Accounts keeps local accounts.
 type Accounts interface {
 	// EnsureAccount makes the account and gives it exactly its groups, keys and rules. The rules stand in a file of their own
-	// under /etc/sudoers.d that `visudo -c` has accepted before it counts. An account that is there without op.Owner's mark is
-	// a Conflict. NotFound: a group. Invalid: a rule that visudo refuses, with what it says.
+	// under /etc/sudoers.d that `visudo -c` has accepted before it counts. One of op.Owner's that is disabled works again. An
+	// account that is there without op.Owner's mark is a Conflict, and so is one of the system's. NotFound: a group. Invalid: a
+	// rule that visudo refuses, with what it says.
 	EnsureAccount(ctx context.Context, op operation.Op, h Host, a Account, p operation.Progress) (Changes, error)
 	// DisableAccount locks the account, takes its keys and rules away and ends its sessions. One that is disabled is left.
 	// Conflict: it is not op.Owner's. NotFound: there is none.

@@ -44,6 +44,7 @@ func (a *Activities) Register(register func(name string, activity any)) {
 	register(activityConfigureSystem, a.ConfigureSystem)
 	register(activityInstallApplication, a.InstallApplication)
 	a.registerAlteration(register)
+	a.registerAccounts(register)
 }
 
 // Check proves that the credential is there, the jump host lets the worker in, and the named secrets can be resolved. It

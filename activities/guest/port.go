@@ -97,4 +97,5 @@ type Access interface {
 	Storage
 	Configuration
 	Alteration
+	Accounts
 }

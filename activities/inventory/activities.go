@@ -11,11 +11,12 @@ const Capability = "inventory"
 
 // Activity types.
 const (
-	activityCheck        = "inventory.Check"
-	activityRegisterItem = "inventory.RegisterItem"
-	activityWithdrawItem = "inventory.WithdrawItem"
-	activitySetState     = "inventory.SetState"
-	activityFindItems    = "inventory.FindItems"
+	activityCheck         = "inventory.Check"
+	activityRegisterItem  = "inventory.RegisterItem"
+	activityWithdrawItem  = "inventory.WithdrawItem"
+	activitySetState      = "inventory.SetState"
+	activitySetAttributes = "inventory.SetAttributes"
+	activityFindItems     = "inventory.FindItems"
 )
 
 // Activities carry out what workflows ask of the systems that this worker is configured for.
@@ -32,6 +33,7 @@ func (a *Activities) Register(register func(name string, activity any)) {
 	register(activityRegisterItem, a.RegisterItem)
 	register(activityWithdrawItem, a.WithdrawItem)
 	register(activitySetState, a.SetState)
+	register(activitySetAttributes, a.SetAttributes)
 	register(activityFindItems, a.FindItems)
 }
 
@@ -82,6 +84,14 @@ func (a *Activities) SetState(ctx context.Context, in SetStateInput) (SetStateOu
 	return operation.Change(ctx, a.systems, in.System, func(s CMDB, _ operation.Progress) (SetStateOutput, error) {
 		item, err := s.EnsureState(ctx, in.Op, in.ItemID, in.State, in.Note)
 		return SetStateOutput{Item: item}, err
+	})
+}
+
+// SetAttributes gives an item other values of some attributes.
+func (a *Activities) SetAttributes(ctx context.Context, in SetAttributesInput) (SetAttributesOutput, error) {
+	return operation.Change(ctx, a.systems, in.System, func(s CMDB, _ operation.Progress) (SetAttributesOutput, error) {
+		item, err := s.EnsureAttributes(ctx, in.Op, in.ItemID, in.Attributes, in.Note)
+		return SetAttributesOutput{Item: item}, err
 	})
 }
 

@@ -71,6 +71,10 @@ type CMDB interface {
 	// EnsureState brings the item into the state and adds the note to it if that is a change. Faults: NotFound, Conflict for an
 	// item of another owner or a rule of the database that forbids it.
 	EnsureState(ctx context.Context, op operation.Op, id string, s State, note string) (Item, error)
+	// EnsureAttributes gives the owner's item these values of the attributes that are named, and adds the note to it if that is a
+	// change. An empty value takes an attribute away; what is not named stays. Faults: NotFound, Conflict for an item of another
+	// owner, Invalid for a name that none can have, and for more than the item can hold.
+	EnsureAttributes(ctx context.Context, op operation.Op, id string, attributes map[string]string, note string) (Item, error)
 	// FindItems returns what the query asks for, each once, retired items too, the oldest first.
 	FindItems(ctx context.Context, q Query) ([]Item, error)
 }

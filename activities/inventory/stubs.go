@@ -75,6 +75,25 @@ func SetState(ctx workflow.Context, in SetStateInput) (SetStateOutput, error) {
 	return operation.Call[SetStateOutput](ctx, Capability, activitySetState, 5*time.Minute, in)
 }
 
+// SetAttributesInput asks for SetAttributes.
+type SetAttributesInput struct {
+	System     string            `json:"system,omitempty"`
+	Op         operation.Op      `json:"op"`
+	ItemID     string            `json:"item_id"`
+	Attributes map[string]string `json:"attributes"` // Those to change; empty: there is to be none of that name.
+	Note       string            `json:"note"`       // Why, for people.
+}
+
+// SetAttributesOutput answers SetAttributes.
+type SetAttributesOutput struct {
+	Item Item `json:"item"`
+}
+
+// SetAttributes gives an item other values of some attributes.
+func SetAttributes(ctx workflow.Context, in SetAttributesInput) (SetAttributesOutput, error) {
+	return operation.Call[SetAttributesOutput](ctx, Capability, activitySetAttributes, 5*time.Minute, in)
+}
+
 // FindItemsInput asks for FindItems.
 type FindItemsInput struct {
 	System string `json:"system,omitempty"`

@@ -13,7 +13,11 @@ import (
 // Systems are the systems of one capability that a worker is configured for, by their names.
 type Systems[P any] map[string]P
 
-// Get returns the system of that name; the empty name means the only one. Fault: Invalid.
+// OnlyByName is a system that is never meant where no name is given, because what it does holds for few: a cloud's security
+// groups stand before that cloud's own instances, and before nothing else.
+type OnlyByName interface{ OnlyByName() }
+
+// Get returns the system of that name; the empty name means the only one, of those that need not be named. Fault: Invalid.
 func (s Systems[P]) Get(name string) (P, error) {
 	if system, ok := s[name]; ok {
 		return system, nil
@@ -22,12 +26,26 @@ func (s Systems[P]) Get(name string) (P, error) {
 	if name != "" {
 		return none, fault.New(fault.Invalid, "this worker has no system %q (it has: %s)", name, strings.Join(s.Names(), ", "))
 	}
-	if len(s) == 1 {
-		for _, only := range s {
+	unnamed := s.unnamed()
+	if len(unnamed) == 0 {
+		unnamed = s
+	}
+	if len(unnamed) == 1 {
+		for _, only := range unnamed {
 			return only, nil
 		}
 	}
 	return none, fault.New(fault.Invalid, "which system is meant? name one in the spec (there are: %s)", strings.Join(s.Names(), ", "))
+}
+
+func (s Systems[P]) unnamed() Systems[P] {
+	out := Systems[P]{}
+	for name, system := range s {
+		if _, only := any(system).(OnlyByName); !only {
+			out[name] = system
+		}
+	}
+	return out
 }
 
 // Names returns the systems' names, sorted.

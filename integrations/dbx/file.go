@@ -44,7 +44,8 @@ func Render(section string, settings []Setting) secret.Value {
 }
 
 // Parse reads what Render wrote and returns the settings that are not fixed. It is as strict as it is simple, and quotes nothing
-// of what it read: there is a password in it. Faults: Invalid; Conflict for a fixed setting with another value.
+// of what it read: there is a password in it. Faults: Invalid; Conflict for other settings, or a
+// fixed one with another value.
 func Parse(content secret.Value, settings []Setting) (map[string]string, error) {
 	found := map[string]string{}
 	sections := 0
@@ -62,14 +63,12 @@ func Parse(content secret.Value, settings []Setting) (map[string]string, error) 
 			found[setting[1]] = setting[2]
 		}
 	}
-	for _, s := range settings {
-		if value, ok := found[s.Name]; ok && s.Fixed && value != s.Value {
-			return nil, fault.New(fault.Conflict, "the connection file has another %s than %s", s.Name, s.Value)
-		}
+	if lines.Err() != nil || sections != 1 {
+		return nil, fault.New(fault.Invalid, "the connection file is none that Fermata wrote")
 	}
 	for _, s := range settings {
-		if _, ok := found[s.Name]; !ok || lines.Err() != nil || len(found) != len(settings) {
-			return nil, fault.New(fault.Invalid, "the connection file is none that Fermata wrote for this server: has it a %s?", s.Name)
+		if value, ok := found[s.Name]; !ok || len(found) != len(settings) || s.Fixed && value != s.Value {
+			return nil, fault.New(fault.Conflict, "the connection file is for another server, or was changed: expected %d settings, and %s as Fermata writes it", len(settings), s.Name)
 		}
 	}
 	return found, nil

@@ -93,7 +93,9 @@ const (
 )
 
 // DefaultConfig is what a configuration starts from.
-func DefaultConfig() Config { return Config{Flavour: OpenLDAP, Mark: "description", Timeout: defaultTimeout} }
+func DefaultConfig() Config {
+	return Config{Flavour: OpenLDAP, Mark: "description", Timeout: defaultTimeout}
+}
 
 var (
 	attributeForm = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{0,63}$`) // RFC 4512, section 2.5, without options.

@@ -64,6 +64,7 @@ type emulated struct {
 	private []byte
 	keys    []string
 	relay   net.Listener
+	estate  *network.Network
 
 	mu    sync.Mutex
 	conns []net.Conn
@@ -93,7 +94,7 @@ func startEmulated(t *testing.T, s guesttest.Setup, options emulator.Options) *e
 	t.Helper()
 	login, private := newKey(t)
 	estate := network.New()
-	g := &emulated{private: private, faults: &faults.Faults{}}
+	g := &emulated{private: private, faults: &faults.Faults{}, estate: estate}
 	options.Name, options.Folder, options.Network, options.Address, options.User = "fresh", t.TempDir(), estate, guestAddress, "deploy"
 	options.AuthorizedKeys = []string{strings.TrimSpace(string(ssh.MarshalAuthorizedKey(login.PublicKey())))}
 	options.Packages, options.Faults, options.RepositoryKey = []string{"curl", "xfsprogs"}, g.faults, armored("right")

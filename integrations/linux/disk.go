@@ -32,11 +32,13 @@ type signature struct {
 	UUID   string `json:"uuid"`
 }
 
-var diskUUID = regexp.MustCompile(`^[0-9a-f]{32}$`)
+var (
+	diskUUID   = regexp.MustCompile(`^[0-9a-f]{32}$`)
+	diskSerial = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{7,39}$`)
+)
 
-// findScript prints the link and the device of a disk by the UUID that the platform gave it: udev's names for a SCSI
-// disk with the page 0x83 identifier that vSphere shows with disk.EnableUUID.
-const findScript = `for link in "/dev/disk/by-id/wwn-0x$1" "/dev/disk/by-id/scsi-3$1"; do
+// findScript prints the first of the links that is there, and the device that it leads to.
+const findScript = `for link; do
   if [ -e "$link" ]; then echo "$link"; readlink -f "$link"; exit 0; fi
 done
 exit 66
@@ -44,18 +46,38 @@ exit 66
 
 const noInput = 66 // EX_NOINPUT of sysexits.h.
 
-func (m *machine) disk(ctx context.Context, uuid string) (*disk, error) {
-	id := strings.ToLower(strings.ReplaceAll(strings.ReplaceAll(uuid, "-", ""), " ", ""))
-	if !diskUUID.MatchString(id) {
-		return nil, fault.New(fault.Invalid, "finding a disk: %q is no UUID of a disk", uuid)
+// linksOf are udev's names (60-persistent-storage.rules) of the disk that a platform calls id: a UUID is the page 0x83 identifier of
+// a SCSI disk, which vSphere shows with disk.EnableUUID; any other id is the serial number that a cloud gives a virtio, a
+// virtio-scsi or an NVMe disk.
+func linksOf(id string) ([]string, error) {
+	if uuid := strings.ToLower(strings.ReplaceAll(strings.ReplaceAll(id, "-", ""), " ", "")); diskUUID.MatchString(uuid) {
+		return byID("wwn-0x"+uuid, "scsi-3"+uuid), nil
 	}
-	r, err := m.read(ctx, findScript, id)
+	if diskSerial.MatchString(id) {
+		return byID("virtio-"+id, "scsi-0QEMU_QEMU_HARDDISK_"+id, "nvme-Amazon_Elastic_Block_Store_"+id), nil
+	}
+	return nil, fault.New(fault.Invalid, "finding a disk: %q is neither the UUID nor the serial number of a disk", id)
+}
+
+func byID(names ...string) []string {
+	for i, name := range names {
+		names[i] = "/dev/disk/by-id/" + name
+	}
+	return names
+}
+
+func (m *machine) disk(ctx context.Context, uuid string) (*disk, error) {
+	links, err := linksOf(uuid)
+	if err != nil {
+		return nil, err
+	}
+	r, err := m.read(ctx, findScript, links...)
 	if err != nil {
 		return nil, fault.Wrap(fault.KindOf(err), err, "finding disk "+uuid)
 	}
 	lines := strings.Fields(string(r.Stdout))
 	if r.Exit == noInput || len(lines) != 2 {
-		return nil, fault.New(fault.NotFound, "%s has no disk with the UUID %s under /dev/disk/by-id: is disk.EnableUUID set?", m.host.Name, uuid)
+		return nil, fault.New(fault.NotFound, "%s has no disk %s under /dev/disk/by-id (in vSphere: is disk.EnableUUID set?)", m.host.Name, uuid)
 	}
 	d := &disk{link: lines[0], device: lines[1]}
 	if err := m.listBlocks(ctx, d); err != nil {

@@ -27,7 +27,9 @@ const (
 )
 
 // DefaultConfig is what a configuration starts from.
-func DefaultConfig() Config { return Config{Vendor: vendorMariaDB, Hosts: "%", DumpProgram: "mariadb-dump"} }
+func DefaultConfig() Config {
+	return Config{Vendor: vendorMariaDB, Hosts: "%", DumpProgram: "mariadb-dump"}
+}
 
 var hostsForm = regexp.MustCompile(`^[A-Za-z0-9.:%_/-]{1,60}$`)
 

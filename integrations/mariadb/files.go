@@ -12,8 +12,11 @@ import (
 // know it: only some connect to a database.
 func (c Config) settings(at dbx.Address, user, db string, password secret.Value, ca string) []dbx.Setting {
 	all := []dbx.Setting{
-		{Name: "protocol", Value: "TCP", Fixed: true}, {Name: "host", Value: at.Host, Fixed: true}, {Name: "port", Value: strconv.Itoa(at.Port), Fixed: true},
-		{Name: "user", Value: user}, {Name: "password", Value: password.Text()},
+		{Name: "protocol", Value: "TCP", Fixed: true},
+		{Name: "host", Value: at.Host, Fixed: true},
+		{Name: "port", Value: strconv.Itoa(at.Port), Fixed: true},
+		{Name: "user", Value: user},
+		{Name: "password", Value: password.Text()},
 	}
 	if db != "" {
 		all = append(all, dbx.Setting{Name: "loose-database", Value: db})

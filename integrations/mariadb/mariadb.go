@@ -86,7 +86,9 @@ func (d *Driver) connect(ctx context.Context, l login) (s *session, end func(), 
 	c := mysql.NewConfig()
 	c.User, c.Passwd, c.Net, c.Addr, c.DBName = l.user, l.password.Text(), "tcp", l.to.String(), l.database
 	c.TLS, c.Timeout, c.InterpolateParams, c.Logger = d.site.TLS(l.to), d.config.Timeout, true, &mysql.NopLogger{}
-	c.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) { return l.dial(ctx, network, address) }
+	c.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		return l.dial(ctx, network, address)
+	}
 	connector, err := mysql.NewConnector(c)
 	if err != nil {
 		return nil, nil, fault.Wrap(fault.Invalid, err, doing)

@@ -3,6 +3,7 @@ package openstack
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/layer3/floatingips"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/ports"
@@ -42,7 +43,7 @@ func (d *Driver) EnsureAddress(ctx context.Context, op operation.Op, instanceID 
 		return addressOf(*found), nil
 	case "":
 		_, err := floatingips.Update(ctx, s.network, found.ID, floatingips.UpdateOpts{PortID: &port.ID}).Extract()
-		return addressOf(*found), translate(err, "leading "+found.FloatingIP+" to instance "+instance.Name)
+		return addressOf(*found), gone(translate(err, "leading "+found.FloatingIP+" to instance "+instance.Name))
 	}
 	return cloud.PublicAddress{}, fault.New(fault.Conflict, "%s leads to another port than that of instance %s: changed by others", found.FloatingIP, instance.Name)
 }
@@ -95,6 +96,9 @@ func (s *services) takeAddress(ctx context.Context, op operation.Op, pool cloud.
 	}).Extract()
 	if err = translate(err, "taking a public address from "+pool.Name); err == nil {
 		return made, nil
+	}
+	if fault.Is(err, fault.NotFound) && strings.Contains(err.Error(), portID) {
+		return nil, gone(err)
 	}
 	if !fault.Is(err, fault.Conflict) {
 		return nil, err

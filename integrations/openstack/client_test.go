@@ -12,8 +12,11 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
 	"github.com/gophercloud/gophercloud/v2/openstack/image/v2/images"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/networks"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/ports"
 	"github.com/stretchr/testify/require"
 
+	"fermata/activities/cloud"
+	"fermata/activities/operation"
 	"fermata/integrations/httpx"
 )
 
@@ -62,4 +65,29 @@ func foreign(t *testing.T, b bench, name string) string {
 		return err == nil && v.Status == "ACTIVE"
 	}, time.Minute, 5*time.Millisecond)
 	return made.ID
+}
+
+// twin asks Nova for another server on the port of an operation, as an attempt would that has just looked and seen none.
+func twin(t *testing.T, b bench, o operation.Op, r cloud.Request) {
+	t.Helper()
+	provider := people(t, b)
+	compute, err := client.NewComputeV2(provider, gophercloud.EndpointOpts{})
+	require.NoError(t, err)
+	network, err := client.NewNetworkV2(provider, gophercloud.EndpointOpts{})
+	require.NoError(t, err)
+	pages, err := ports.List(network, ports.ListOpts{Name: r.Name}).AllPages(t.Context())
+	require.NoError(t, err)
+	list, err := ports.ExtractPorts(pages)
+	require.NoError(t, err)
+	require.Len(t, list, 1)
+	_, err = servers.Create(t.Context(), compute, servers.CreateOpts{
+		Name: r.Name, ImageRef: r.Placement.Image.ID, FlavorRef: r.Placement.Flavor.ID, Networks: []servers.Network{{Port: list[0].ID}},
+		Metadata: map[string]string{"fermata_key": o.Key.String(), "fermata_owner": string(o.Owner)},
+	}, nil).Extract()
+	require.NoError(t, err)
+}
+
+func eventually(t *testing.T, what func() bool) {
+	t.Helper()
+	require.Eventually(t, what, time.Minute, 5*time.Millisecond)
 }

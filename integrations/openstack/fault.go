@@ -111,3 +111,12 @@ func unless(kind fault.Kind, err error) error {
 	}
 	return err
 }
+
+// gone turns NotFound to Unavailable for what this attempt has just seen: another one, which made the same at the same moment, has
+// removed it as the one too many. The next look finds what stays.
+func gone(err error) error {
+	if fault.Is(err, fault.NotFound) {
+		return fault.New(fault.Unavailable, "%w: another attempt has removed it", err)
+	}
+	return err
+}

@@ -18,7 +18,13 @@ import (
 // is never closed in between, and an attempt that ends early is completed by the next.
 type Firewall struct{ d *Driver }
 
-var _ firewall.Firewall = (*Firewall)(nil)
+var (
+	_ firewall.Firewall    = (*Firewall)(nil)
+	_ operation.OnlyByName = (*Firewall)(nil)
+)
+
+// OnlyByName says that a rule without a system is for another firewall.
+func (*Firewall) OnlyByName() {}
 
 // Firewall returns the driver's security groups.
 func (d *Driver) Firewall() *Firewall { return &Firewall{d} }

@@ -106,7 +106,7 @@ func (d *Driver) tidy(ctx context.Context, s *services, g groups.SecGroup, op op
 		if prefix := canonical(from); !open[prefix.String()] {
 			options := ruleOptions(g.ID, prefix, "tcp", d.config.Access.Port, access)
 			made := rules.Create(ctx, s.network, options)
-			if err := translate(made.Err, fmt.Sprintf("letting the worker in from %s to security group %s", from, g.Name)); err != nil {
+			if err := gone(translate(made.Err, fmt.Sprintf("letting the worker in from %s to security group %s", from, g.Name))); err != nil {
 				return err
 			}
 		}

@@ -94,6 +94,9 @@ func (d *Driver) bootServer(ctx context.Context, s *services, op operation.Op, r
 	if err = translate(err, "making instance "+r.Name); err == nil {
 		return made, nil
 	}
+	if fault.Is(err, fault.NotFound) && strings.Contains(err.Error(), port.ID) {
+		return nil, gone(err)
+	}
 	if !fault.Is(err, fault.Unavailable) {
 		return nil, err
 	}

@@ -134,8 +134,10 @@ func (s *session) services(provider *gophercloud.ProviderClient) (*services, err
 		into **gophercloud.ServiceClient
 		find func(*gophercloud.ProviderClient, gophercloud.EndpointOpts) (*gophercloud.ServiceClient, error)
 	}{
-		{"compute", &found.compute, client.NewComputeV2}, {"network", &found.network, client.NewNetworkV2},
-		{"image", &found.image, client.NewImageV2}, {"block-storage", &found.volume, client.NewBlockStorageV3},
+		{"compute", &found.compute, client.NewComputeV2},
+		{"network", &found.network, client.NewNetworkV2},
+		{"image", &found.image, client.NewImageV2},
+		{"block-storage", &found.volume, client.NewBlockStorageV3},
 	} {
 		sc, err := service.find(provider, where)
 		if missing(err) && service.name == "block-storage" {

@@ -107,7 +107,7 @@ func (d *Driver) settled(ctx context.Context, s *services, id string) (v *volume
 	err = d.until(ctx, "waiting for volume "+id, func() (bool, error) {
 		v, err = volumes.Get(ctx, s.volume, id).Extract()
 		if err != nil {
-			return false, translate(err, "reading volume "+id)
+			return false, gone(translate(err, "reading volume "+id))
 		}
 		switch v.Status {
 		case available, inUse:
@@ -128,7 +128,7 @@ func (d *Driver) attached(ctx context.Context, s *services, id, instanceID strin
 	}
 	if v.Status == available {
 		_, err := volumeattach.Create(ctx, s.compute, instanceID, volumeattach.CreateOpts{VolumeID: id}).Extract()
-		err = translate(err, "attaching volume "+v.Name)
+		err = gone(translate(err, "attaching volume "+v.Name))
 		if err != nil && !fault.Is(err, fault.Unavailable) { // Unavailable: perhaps another attempt attaches it right now.
 			return cloud.Disk{}, err
 		}

@@ -13,8 +13,11 @@ import (
 func (d *Driver) settings(c database.Credentials, ca string) []dbx.Setting {
 	at := d.site.Endpoint
 	all := []dbx.Setting{
-		{Name: "host", Value: at.Host, Fixed: true}, {Name: "port", Value: strconv.Itoa(at.Port), Fixed: true},
-		{Name: "dbname", Value: c.Database}, {Name: "user", Value: c.Role}, {Name: "password", Value: c.Password.Text()},
+		{Name: "host", Value: at.Host, Fixed: true},
+		{Name: "port", Value: strconv.Itoa(at.Port), Fixed: true},
+		{Name: "dbname", Value: c.Database},
+		{Name: "user", Value: c.Role},
+		{Name: "password", Value: c.Password.Text()},
 	}
 	if ca == "" {
 		return append(all, dbx.Setting{Name: "sslmode", Value: "disable", Fixed: true})

@@ -95,7 +95,9 @@ func (d *Driver) connect(ctx context.Context, l login) (*pgx.Conn, error) {
 	}
 	c.Host, c.Port, c.User, c.Database, c.Password = l.to.Host, uint16(l.to.Port), l.user, l.database, l.password.Text() //nolint:gosec // The port was checked.
 	c.TLSConfig, c.Fallbacks, c.ConnectTimeout = d.site.TLS(l.to), nil, d.config.Timeout
-	c.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) { return l.dial(ctx, network, address) }
+	c.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		return l.dial(ctx, network, address)
+	}
 	c.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil } // Whoever dials looks it up.
 	c.RuntimeParams = map[string]string{"application_name": "fermata", "search_path": "pg_catalog"}
 	conn, err := pgx.ConnectConfig(ctx, c)

@@ -65,6 +65,35 @@ func (d *Driver) judge(ctx context.Context, mine dns.Mark, r dns.Record) (there 
 	return there, marked && len(there.Records) > 0, nil
 }
 
+// EnsureTTL replaces the record set by one that differs in its TTL only.
+func (d *Driver) EnsureTTL(ctx context.Context, op operation.Op, r dns.Record, p operation.Progress) (dns.Published, error) {
+	if err := dns.CheckChange(op, r); err != nil {
+		return dns.Published{}, err
+	}
+	there, err := d.own(ctx, op, r)
+	if err != nil || there.TTL == r.TTL {
+		return published(op, there, r), err
+	}
+	p.Say("changing zone " + r.Zone)
+	there.Change, there.TTL = "REPLACE", r.TTL
+	if err := d.put(ctx, r.Zone, there, "changing the TTL of "+r.Name); err != nil {
+		return dns.Published{}, err
+	}
+	if there, err = d.own(ctx, op, r); err == nil && there.TTL != r.TTL {
+		err = fault.New(fault.Unavailable, "changing the TTL of %s: the server holds %d", r.Name, there.TTL)
+	}
+	return published(op, there, r), err
+}
+
+// own is the record set that carries the operation's key.
+func (d *Driver) own(ctx context.Context, op operation.Op, r dns.Record) (rrset, error) {
+	there, done, err := d.judge(ctx, dns.MarkOf(op, r), r)
+	if err == nil && !done {
+		err = fault.New(fault.NotFound, "no %s of %s carries the key %s", r.Type, r.Name, op.Key)
+	}
+	return there, err
+}
+
 // foreign are the comments that others wrote.
 func foreign(s rrset) []comment {
 	return slices.DeleteFunc(slices.Clone(s.Comments), func(c comment) bool { return c.Account == account })

@@ -77,6 +77,46 @@ func published(op operation.Op, s seen, r dns.Record) dns.Published {
 	return dns.Published{Record: r, Key: op.Key.String(), Owner: op.Owner}
 }
 
+// EnsureTTL adds the record and its mark once more with another TTL, which replaces the one that is there (RFC 2136, section
+// 3.4.2.2). The server takes it only while both are as they were seen.
+func (d *Driver) EnsureTTL(ctx context.Context, op operation.Op, r dns.Record, p operation.Progress) (dns.Published, error) {
+	if err := dns.CheckChange(op, r); err != nil {
+		return dns.Published{}, err
+	}
+	if err := d.serves(ctx, r.Zone); err != nil {
+		return dns.Published{}, err
+	}
+	s, err := d.lookForOwn(ctx, op, r)
+	if err != nil || s.records[0].TTL == r.TTL {
+		return published(op, s, r), err
+	}
+	p.Say("updating zone " + r.Zone)
+	mine := dns.MarkOf(op, r)
+	m := new(miekg.Msg).SetUpdate(miekg.Fqdn(r.Zone))
+	m.Used([]miekg.RR{resource(r), text(r, mine)})
+	m.Insert([]miekg.RR{resource(r), text(r, mine)})
+	if err := d.update(ctx, m, "changing the TTL of "+r.Name); err != nil && !fault.Is(err, fault.Conflict) {
+		return dns.Published{}, err
+	}
+	if s, err = d.lookForOwn(ctx, op, r); err == nil && s.records[0].TTL != r.TTL {
+		err = fault.New(fault.Unavailable, "changing the TTL of %s: the server answers with %d", r.Name, s.records[0].TTL)
+	}
+	return published(op, s, r), err
+}
+
+// lookForOwn looks for the record that carries the operation's key.
+func (d *Driver) lookForOwn(ctx context.Context, op operation.Op, r dns.Record) (seen, error) {
+	s, err := d.look(ctx, r)
+	if err != nil {
+		return seen{}, err
+	}
+	there, err := judge(s, dns.MarkOf(op, r), r)
+	if err == nil && !there {
+		err = fault.New(fault.NotFound, "no %s of %s carries the key %s", r.Type, r.Name, op.Key)
+	}
+	return s, err
+}
+
 // RemoveRecord removes the record with its mark, if the mark carries op's key.
 func (d *Driver) RemoveRecord(ctx context.Context, op operation.Op, r dns.Record, p operation.Progress) error {
 	if err := dns.CheckChange(op, r); err != nil {

@@ -76,12 +76,17 @@ func itemContent(op operation.Op, r inventory.Request, attributes string) map[st
 		"name": r.Name, "ip_address": line(r.Address), "short_description": line(r.Description), "attributes": attributes,
 		"correlation_id": op.Key.String(), "install_status": statusInstalled, "operational_status": operationalRunning,
 	}
-	for name, column := range map[string]string{inventory.CPUs: "cpu_count", inventory.MemoryMiB: "ram", inventory.FQDN: "fqdn"} {
+	for name, column := range columns() {
 		if value := line(r.Attributes[name]); value != "" {
 			fields[column] = value
 		}
 	}
 	return fields
+}
+
+// columns are the attributes that classes have columns for.
+func columns() map[string]string {
+	return map[string]string{inventory.CPUs: "cpu_count", inventory.MemoryMiB: "ram", inventory.FQDN: "fqdn"}
 }
 
 // retiredItem returns the owner's newest retired item, or the one that carries the operation's key by now; nil if there is none.

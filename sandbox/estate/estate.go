@@ -1,5 +1,6 @@
-// Package estate is the sandbox's machine room: a vCenter with its guests, an edge firewall, a load balancer, a ticket
-// system, a mail server, a receiver of webhooks, a DNS server and a bastion, all in this process, all speaking their vendors' real protocols.
+// Package estate is the sandbox's machine room: a vCenter and a cloud with their guests, an edge firewall, a load balancer, a ticket
+// system, a mail server, a receiver of webhooks, a DNS server, a directory, a database server and a bastion, all in this process, all
+// speaking their vendors' real protocols.
 //
 // The servers' network hangs behind the emulated edge: a packet passes only if the edge's rules let it. State lives in a
 // folder and is found again after a SIGKILL, as real systems would be.
@@ -20,9 +21,12 @@ import (
 	"fermata/sandbox/estate/faults"
 	"fermata/sandbox/estate/guest"
 	"fermata/sandbox/estate/hooks"
+	"fermata/sandbox/estate/ldap"
 	"fermata/sandbox/estate/mail"
+	"fermata/sandbox/estate/mysql"
 	"fermata/sandbox/estate/network"
 	"fermata/sandbox/estate/nft"
+	"fermata/sandbox/estate/openstack"
 	"fermata/sandbox/estate/powerdns"
 	"fermata/sandbox/estate/requesttracker"
 	"fermata/sandbox/estate/vcenter"
@@ -49,31 +53,37 @@ const (
 	Mail     = "mail"
 	Hooks    = "hooks"
 	Names    = "names"
+	Cloud    = "cloud"
+	Staff    = "staff"    // The directory.
+	Database = "database" // Does not misbehave by itself: it is a real one.
 )
 
 // Systems are the names that can be made to misbehave.
 func Systems() []string {
-	return []string{VCenter, Guests, Edge, Balancer, Tickets, Bastion, Mail, Hooks, Names}
+	return []string{VCenter, Guests, Edge, Balancer, Tickets, Bastion, Mail, Hooks, Names, Cloud, Staff}
 }
 
 // Options describe an estate.
 type Options struct {
-	Folder          string
-	VCenterPort     int // On 127.0.0.1; 0: any free one. So are the other ports.
-	BastionPort     int
-	TicketsPort     int
-	ServicePort     int    // Where the load balancer's frontend is reached from this machine.
-	VCenterPassword string // Of VCenterUser.
-	TicketsToken    string
-	MailPort        int
-	MailPassword    string   // Of MailUser; empty: there is no mail server.
-	Mailboxes       []string // Addresses that take mail.
-	HooksPort       int
-	HooksSecret     string // Of the webhooks; empty: nobody receives them.
-	NamesKey        string // Of PowerDNS's API; empty: there is no DNS server.
-	WorkerKey       string // Public key that hosts and templates accept, authorized_keys form.
-	Faults          map[string]*faults.Faults
-	Log             *slog.Logger
+	Folder           string
+	VCenterPort      int // On 127.0.0.1; 0: any free one. So are the other ports.
+	BastionPort      int
+	TicketsPort      int
+	ServicePort      int    // Where the load balancer's frontend is reached from this machine.
+	VCenterPassword  string // Of VCenterUser.
+	TicketsToken     string
+	MailPort         int
+	MailPassword     string   // Of MailUser; empty: there is no mail server.
+	Mailboxes        []string // Addresses that take mail.
+	HooksPort        int
+	HooksSecret      string // Of the webhooks; empty: nobody receives them.
+	NamesKey         string // Of PowerDNS's API; empty: there is no DNS server.
+	CloudPassword    string // Of CloudUser; empty: there is no cloud.
+	StaffPassword    string // Of the directory's StaffAdmin; empty: there is no directory.
+	DatabasePassword string // Of DatabaseUser; empty: there is no database server.
+	WorkerKey        string // Public key that hosts and templates accept, authorized_keys form.
+	Faults           map[string]*faults.Faults
+	Log              *slog.Logger
 }
 
 // VCenterUser is who logs in to the vCenter.
@@ -84,20 +94,24 @@ const HostUser = "deploy"
 
 // Estate is the running estate.
 type Estate struct {
-	o        Options
-	Network  *network.Network
-	Bastion  *bastion.Bastion
-	VCenter  *vcenter.VCenter
-	Tickets  *requesttracker.Server
-	Mail     *mail.Server     // Nil without a password.
-	Hooks    *hooks.Server    // Nil without a secret.
-	Names    *powerdns.Server // Nil without a key.
-	Edge     *guest.Machine
-	Balancer *guest.Machine
-	Rules    *nft.Ruleset
-	guests   *guests
-	front    net.Listener // The service, as this machine's user reaches it.
-	closers  []func() error
+	o         Options
+	Network   *network.Network
+	Bastion   *bastion.Bastion
+	VCenter   *vcenter.VCenter
+	Tickets   *requesttracker.Server
+	Mail      *mail.Server      // Nil without a password.
+	Hooks     *hooks.Server     // Nil without a secret.
+	Names     *powerdns.Server  // Nil without a key.
+	Cloud     *openstack.Server // Nil without a password. So are the next two.
+	Staff     *ldap.Server
+	Database  *mysql.Server
+	Instances *Instances // Behind the cloud.
+	Edge      *guest.Machine
+	Balancer  *guest.Machine
+	Rules     *nft.Ruleset
+	guests    *guests
+	front     net.Listener // The service, as this machine's user reaches it.
+	closers   []func() error
 }
 
 // Start starts every system. What an earlier process left in the folder is found again.
@@ -125,6 +139,9 @@ func Start(ctx context.Context, o Options) (e *Estate, err error) {
 		{Mail, e.startMail},
 		{Hooks, e.startHooks},
 		{Names, e.startNames},
+		{Cloud, e.startCloud},
+		{Staff, e.startStaff},
+		{Database, e.startDatabase},
 	} {
 		if err := start.do(ctx); err != nil {
 			return e, fmt.Errorf("starting the sandbox's %s: %w", start.name, err)

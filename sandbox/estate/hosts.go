@@ -77,10 +77,20 @@ func (e *Estate) startEdge(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	e.Network.SetFilter(func(from, to netip.AddrPort, proto string) bool {
-		return from.Addr() == bastion.Address || e.Rules.Allows(from, to, proto)
-	})
+	e.Network.SetFilter(e.passes)
 	return nil
+}
+
+// passes is the way of a packet through the edge. The bastion is let through to everything, and the cloud to the database server:
+// its administrator has opened that.
+func (e *Estate) passes(from, to netip.AddrPort, proto string) bool {
+	switch {
+	case from.Addr() == bastion.Address:
+		return true
+	case CloudNetwork.Contains(from.Addr()) && to == netip.AddrPortFrom(DatabaseAddress, databasePort):
+		return true
+	}
+	return e.Rules.Allows(from, to, proto)
 }
 
 // filterService is the nftables unit: it loads the file at start and reload. Rules stay when it is stopped for a restart
@@ -207,6 +217,11 @@ func (e *Estate) forward(conn net.Conn) {
 	if err != nil {
 		return
 	}
+	relay(conn, far)
+}
+
+// relay passes bytes both ways until one side ends.
+func relay(conn, far net.Conn) {
 	defer func() { _ = far.Close() }()
 	done := make(chan struct{}, 2)
 	pipe := func(to, from net.Conn) {

@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"context"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -40,6 +41,7 @@ func (m moment) systems(t *testing.T, b *bench) {
 			hosts[vm.Name] = host
 		}
 	}
+	maps.Copy(hosts, b.Estate.Instances.Machines())
 	for name, host := range hosts {
 		m.Look(m.when+name+": command lines", []byte(strings.Join(host.Executed(), "\n")))
 		if host.Running() {

@@ -34,12 +34,13 @@ import (
 // coalmine is a sandbox with planted secrets, one in each provider, and a worker that can resolve them.
 type coalmine struct {
 	*bench
-	config  string // Of the installation with all providers, with the certificate of a worker.
-	people  string // The same with that of people.
-	secrets map[string]string
-	log     *lockedBuffer // Of the worker and the systems.
-	safe    *safe
-	shown   string // Where the worker shows metrics and readiness.
+	config   string // Of the installation with all providers, with the certificate of a worker.
+	people   string // The same with that of people.
+	secrets  map[string]string
+	log      *lockedBuffer       // Of the worker and the systems.
+	identity *age.X25519Identity // Opens the file that generated passwords are kept in.
+	safe     *safe
+	shown    string // Where the worker shows metrics and readiness.
 }
 
 // targets are the files of a guest that hold a secret because the spec says so, and where else one may stand: by the end
@@ -48,6 +49,7 @@ var targets = map[string]string{
 	"/system/etc/canary/file": "file", "/system/etc/canary/env": "env", "/system/etc/canary/age": "age",
 	"/system/etc/canary/vault": "vault", "/system/etc/canary/exec": "exec",
 	"/system/etc/hello-web/token": "env", "/token-on-volume": "age",
+	"/system/etc/hello-web/database.cnf": "generated",
 }
 
 func dig(t *testing.T) *coalmine {
@@ -85,23 +87,25 @@ func (c *coalmine) plant(t *testing.T) {
 	// t.Setenv would forbid parallel tests; the name is this test's own.
 	require.NoError(t, os.Setenv("FERMATA_COALMINE_CANARY", c.secrets["env"]))
 	t.Cleanup(func() { _ = os.Unsetenv("FERMATA_COALMINE_CANARY") })
-	identity, err := age.GenerateX25519Identity()
+	text, err := os.ReadFile(filepath.Join(c.Folder, "secrets", "age-identity")) // Of the sandbox's own file.
 	require.NoError(t, err)
-	write("identity.txt", identity.String()+"\n")
+	identity, err := age.ParseX25519Identity(string(text))
+	require.NoError(t, err)
+	c.identity = identity
 	var sealed bytes.Buffer
 	w, err := age.Encrypt(&sealed, identity.Recipient())
 	require.NoError(t, err)
 	_, err = fmt.Fprintf(w, "canary: %q\n", c.secrets["age"])
 	require.NoError(t, err)
 	require.NoError(t, w.Close())
-	write("secrets.age", sealed.String())
+	write(passwords, sealed.String())
 	const file = "    file:\n      folder: secrets\n"
 	outside := c.plantOutside(t, write)
 	for name, from := range map[string]string{"canary.yaml": c.WorkerConfig, "people.yaml": c.Config} {
 		text, err := os.ReadFile(from)
 		require.NoError(t, err)
 		require.Contains(t, string(text), file)
-		write(name, strings.Replace(string(text), file, file+"    env: {prefix: FERMATA_COALMINE_}\n    age: {file: secrets.age, identity: identity.txt}\n"+outside, 1))
+		write(name, strings.Replace(string(text), file, file+"    env: {prefix: FERMATA_COALMINE_}\n"+outside, 1))
 	}
 	c.config, c.people = filepath.Join(c.Folder, "canary.yaml"), filepath.Join(c.Folder, "people.yaml")
 }
@@ -112,6 +116,7 @@ func TestPlantedSecretsAreNowhereElse(t *testing.T) {
 	t.Parallel()
 	c := dig(t)
 	c.provisionPinned(t)
+	c.generate(t)
 	require.True(t, c.inRecords(t, `{"ref":"`+vaultRef+`","version":"1"}`), "the record tells the version")
 	failed := c.fail(t)
 	c.told(t)
@@ -186,7 +191,7 @@ func (c *coalmine) everywhere(t *testing.T, m moment) {
 	require.Contains(t, string(plan), "secret://file/canary")
 	for _, line := range []string{
 		"show web-01", "show web-02", "history", "history web-01", "list", "doctor", "watch web-01", "watch web-02 --for 1s", "history web-02", "automation", "policy test server/web-02",
-		"history --html - web-01", "history --html - web-02",
+		"history --html - web-01", "show instance/app-01", "history instance/app-01", "history --html - instance/app-01", "history --html - web-02",
 	} {
 		m.Look(m.when+"terminal: "+line, c.type_(t, strings.Fields(line)...))
 		m.Look(m.when+"terminal: -o json "+line, c.type_(t, append([]string{"-o", "json"}, strings.Fields(line)...)...))
@@ -251,7 +256,7 @@ func (c *coalmine) judge(t *testing.T, s *canary.Search) {
 func belongs(f canary.Find) string {
 	_, name, _ := strings.Cut(f.Place, ": ")
 	secret := f.Secret
-	guests := strings.HasPrefix(name, "file estate/guests/")
+	guests := strings.HasPrefix(name, "file estate/guests/") || strings.HasPrefix(name, "file estate/instances/")
 	for end, which := range targets {
 		if guests && which == secret && strings.HasSuffix(name, end) {
 			return end

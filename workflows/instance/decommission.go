@@ -141,6 +141,8 @@ type managed struct {
 	spec   *spec.Instance
 	record string // Hash of the record that says how it was made.
 	login  string // Of the database, in use since the latest rotation; empty: there is no database.
+	// hostKeys are those that the console told at the first boot: it does not keep them.
+	hostKeys []string
 }
 
 // lastRecord finds what the instance was made from. Without a record nothing is under management.
@@ -161,12 +163,34 @@ func lastRecord(ctx workflow.Context, owner operation.Owner) (managed, []wire.Ob
 		return managed{}, runbook.Failed("records", err)
 	}
 	m.spec.ApplyDefaults() // Those that came after the record was written.
+	if m.hostKeys, err = hostKeysIn(last); err != nil {
+		return managed{}, runbook.Failed("records", err)
+	}
 	if d := m.spec.Spec.Database; d != nil {
 		if m.login, err = loginInUse(d, out.Entries); err != nil {
 			return managed{}, runbook.Failed("records", err)
 		}
 	}
 	return m, nil
+}
+
+// hostKeysIn reads what the step left that started the instance.
+func hostKeysIn(r *record.Record) ([]string, error) {
+	var steps []struct {
+		ID     string          `json:"id"`
+		Output json.RawMessage `json:"output"`
+	}
+	if err := json.Unmarshal(r.Steps, &steps); err != nil {
+		return nil, err
+	}
+	for _, s := range steps {
+		if s.ID == stepDeploy && len(s.Output) > 0 {
+			var m cloud.Instance
+			err := json.Unmarshal(s.Output, &m)
+			return m.HostKeys, err
+		}
+	}
+	return nil, nil
 }
 
 // loginInUse is the first of the two logins, or the one that the latest rotation went over to.

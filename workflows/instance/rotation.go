@@ -96,6 +96,7 @@ func (p *rotation) Plan(ctx workflow.Context) (wire.Preview, error) {
 			t.To = login
 		}
 	}
+	t.Machine.HostKeys = known.hostKeys
 	seen = runbook.Look(ctx, p.findMachine(&t), p.findLogins(&t))
 	if p.spec.Spec.Ticket != nil {
 		seen = append(seen, runbook.Look(ctx, p.desk(nil).LookAt)...)
@@ -119,7 +120,7 @@ func (p *rotation) findMachine(t *turn) runbook.Reading {
 			return []wire.Observation{runbook.Problem(name, "%d instances of this owner, expected one", n)}
 		}
 		m := out.Owned.Instances[0]
-		t.Machine = cloud.Instance{ID: m.ID, Name: m.Name, Addresses: m.Addresses, HostKeys: m.HostKeys}
+		t.Machine.ID, t.Machine.Name, t.Machine.Addresses = m.ID, m.Name, m.Addresses
 		if m.State != cloud.Running || len(m.Addresses) == 0 {
 			return []wire.Observation{runbook.Problem(name, "instance %s is %s: it must run for its connection file to be written", m.Name, m.State)}
 		}

@@ -7,8 +7,11 @@ import (
 
 	"go.temporal.io/sdk/workflow"
 
+	"fermata/activities/dns"
+	"fermata/activities/inventory"
 	"fermata/activities/operation"
 	"fermata/decision"
+	"fermata/spec"
 	"fermata/wire"
 	"fermata/workflows/run"
 	"fermata/workflows/runbook"
@@ -28,6 +31,18 @@ func ChangeServer(ctx workflow.Context, in wire.StartInput) (wire.StartOutput, e
 type change struct {
 	asked *provision // What is asked for, with the run and the versions of secrets that the plan in force holds on to.
 	was   *provision // What the record says; nil until the plan, or the steps, have read it.
+	later bool       // Sections are looked at that changes of before knew nothing of.
+}
+
+// laterChanges marks runs that look at those sections. A run that an older build planned has not.
+const laterChanges = "change-later-sections"
+
+// looksLater reports whether a server has one of them and the run looks at it.
+func looksLater(ctx workflow.Context, servers ...*spec.Server) bool {
+	has := slices.ContainsFunc(servers, func(s *spec.Server) bool {
+		return len(s.Spec.Configuration) > 0 || s.Spec.DNS != nil || s.Spec.Inventory != nil
+	})
+	return has && workflow.GetVersion(ctx, laterChanges, workflow.DefaultVersion, 1) != workflow.DefaultVersion
 }
 
 func newChange(id string, document json.RawMessage) (*change, error) {
@@ -48,6 +63,18 @@ func (p *change) Facts() decision.Facts {
 	return f
 }
 
+// capabilities are those of what is asked for, and of what is taken away.
+func (p *change) capabilities() []string {
+	names := p.asked.capabilities()
+	if p.later && p.was.server.Spec.DNS != nil && p.asked.server.Spec.DNS == nil {
+		names = append(names, dns.Capability)
+	}
+	if p.later && p.was.server.Spec.Inventory != nil && p.asked.server.Spec.Inventory == nil {
+		names = append(names, inventory.Capability)
+	}
+	return names
+}
+
 func (p *change) subject() string { return "Change " + p.asked.server.Metadata.Name }
 
 // Conclude closes the ticket of a run that did not do what was asked.
@@ -65,12 +92,13 @@ func (p *change) Plan(ctx workflow.Context) (wire.Preview, error) {
 		return wire.Preview{Observations: []wire.Observation{runbook.Problem("records",
 			"no record says that %s is under management: only what was provisioned can be changed", p.Owner())}}, nil
 	}
-	p.was = &provision{run: last.run, server: last.server, pins: last.secrets, planned: true}
+	p.was = &provision{run: last.run, server: last.server, pins: last.secrets, planned: true, books: last.books}
 	p.asked.keeps(last)
-	if refusals := refused(last.server, p.asked.server); len(refusals) > 0 {
+	p.later = looksLater(ctx, last.server, p.asked.server)
+	if refusals := refused(last.server, p.asked.server, p.later); len(refusals) > 0 {
 		return wire.Preview{Observations: refusals}, nil
 	}
-	missing, err := runbook.Polled(ctx, p.asked.server.Metadata.Site, p.asked.capabilities()...)
+	missing, err := runbook.Polled(ctx, p.asked.server.Metadata.Site, p.capabilities()...)
 	if err != nil || len(missing) > 0 {
 		return wire.Preview{Observations: missing}, err
 	}

@@ -280,7 +280,7 @@ func (b *bench) alter(t *testing.T) wire.StartOutput {
 
 // acts are the calls that change something, in their order.
 func (s *standing) acts() (acts []string) {
-	reads := []string{"Check", "Find", "Inspect", "Plan", "Reach", "record.", "ticketing.", "AuthorizedKey"}
+	reads := []string{"Check", "Find", "Inspect", "Plan", "Reach", "record.", "ticketing.", "AuthorizedKey", "Describe", "Preview", "Confirm"}
 	for _, call := range s.calls {
 		if !slices.ContainsFunc(reads, func(r string) bool { return strings.Contains(call, r) }) {
 			acts = append(acts, call)

@@ -38,7 +38,8 @@ func (p *change) all(f *run.Frame, d difference) []runbook.Planned {
 	if !d.empty() {
 		steps = slices.Concat(
 			p.reach(d), p.settings(f, d), p.fileStep(f, d), p.serviceStep(f, d), p.growing(f, d), p.adding(f, d),
-			p.aside(d), p.resize(f, d), p.exchanges(d), p.memberStep(d), p.update(f, d), p.backInService(d),
+			p.aside(d), p.resize(f, d), p.replay(f, d), p.healthAgain(d), p.publishing(d), p.exchanges(d), p.memberStep(d), p.update(f, d),
+			p.backInService(d), p.withdrawing(d), p.listing(f, d),
 		)
 	}
 	if len(d.Paper) > 0 {
@@ -274,6 +275,16 @@ func serviceText(s guest.ServiceState) string {
 		words[1] = "running"
 	}
 	return strings.Join(words, ", ")
+}
+
+// healthAgain asks whether the application came through what may have interrupted it. Its update asks by itself.
+func (p *change) healthAgain(d difference) []runbook.Planned {
+	if p.asked.server.Spec.Application == nil || d.App != nil || !d.plays() && (d.Size == nil || !d.Size.Restarts) {
+		return nil
+	}
+	health := p.asked.health()
+	health.Do = func(ctx workflow.Context, _ operation.Op) (run.Result, error) { return healthy(ctx, p.asked) }
+	return []runbook.Planned{health}
 }
 
 // healthy asks the application for its health, for as long as it may take to come up.

@@ -38,7 +38,7 @@ func (p *change) resize(f *run.Frame, d difference) []runbook.Planned {
 	if d.Size.Restarts {
 		how = "restarts the machine: it does not take that while it runs"
 	}
-	steps := []runbook.Planned{{
+	return []runbook.Planned{{
 		Step: run.Step{
 			ID: stepResize, Title: "resize the machine", Reversal: run.Reversible,
 			Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) {
@@ -51,12 +51,6 @@ func (p *change) resize(f *run.Frame, d difference) []runbook.Planned {
 		Action: wire.Change, Object: "machine " + d.Machine.Name,
 		Detail: []string{sizeText(d.Size.Was) + " -> " + sizeText(d.Size.Is), how, "taking it back restarts the machine"},
 	}}
-	if d.Size.Restarts && d.App == nil && p.asked.server.Spec.Application != nil {
-		health := p.asked.health()
-		health.Do = func(ctx workflow.Context, _ operation.Op) (run.Result, error) { return healthy(ctx, p.asked) }
-		steps = append(steps, health)
-	}
-	return steps
 }
 
 func (p *change) setSize(ctx workflow.Context, f *run.Frame, d difference, op operation.Op, was, is compute.Size, restart bool) error {

@@ -29,7 +29,7 @@ func CompareServer(ctx workflow.Context, in wire.CompareInput) (wire.Comparison,
 	if last == nil {
 		return wire.Comparison{Owner: owner}, nil // Nothing is under management: who asked sees that no record is named.
 	}
-	p := &provision{run: last.run, server: last.server, pins: last.secrets, planned: true}
+	p := &provision{run: last.run, server: last.server, pins: last.secrets, planned: true, books: last.books, dry: true}
 	out := wire.Comparison{Owner: owner, Run: last.run, Record: last.record}
 	ctx = operation.WithRoute(ctx, operation.Route{Site: last.server.Metadata.Site, RetryFor: time.Minute, Summary: "compare"})
 	missing, err := runbook.Polled(ctx, last.server.Metadata.Site, p.capabilities()...)
@@ -45,12 +45,23 @@ func CompareServer(ctx workflow.Context, in wire.CompareInput) (wire.Comparison,
 	if p.server.Spec.LoadBalancer != nil {
 		readings = append(readings, p.seeMember(&now))
 	}
-	seen := runbook.Look(ctx, readings...)
+	later := looksLater(ctx, p.server)
+	if later && p.server.Spec.DNS != nil {
+		readings = append(readings, p.seeNames(&now))
+	}
+	if later && p.server.Spec.Inventory != nil {
+		readings = append(readings, p.seeItem(&now))
+	}
+	plays, played := p.laterPlays(later)
+	seen := runbook.Look(ctx, append(readings, plays...)...)
 	if now.machine.Power == compute.PoweredOn {
 		seen = append(seen, runbook.Look(ctx, p.seeGuest(&now, &now.before))...)
+		books, _ := played()
+		seen = append(seen, p.foresee(ctx, now.machine, books, &now.plays)...)
 	}
-	out.Unread = (wire.Preview{Observations: seen}).Problems()
-	out.Items = compared(p, now)
+	items, unseen := comparedPlays(p, now.plays)
+	out.Items = append(compared(p, now), items...)
+	out.Unread = append((wire.Preview{Observations: seen}).Problems(), unseen...)
 	return out, nil
 }
 
@@ -86,6 +97,12 @@ func compared(p *provision, now reality) []wire.Item {
 	}
 	if p.server.Spec.LoadBalancer != nil {
 		c.member(p.pooled(), now.member)
+	}
+	if now.named {
+		c.names(p, now)
+	}
+	if now.listed {
+		c.configurationItem(p, now)
 	}
 	return c.items
 }

@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"fermata/activities/configuration"
+	"fermata/activities/guest"
 	"fermata/activities/operation"
 	"fermata/activities/secret"
 	"fermata/spec"
@@ -36,7 +37,7 @@ func (p *provision) plays(f *run.Frame, r resolved) []runbook.Planned {
 		after = append(after, runbook.StepVolume+v.Name)
 	}
 	for _, play := range p.server.Spec.Configuration {
-		steps = append(steps, p.play(f, r, play, after))
+		steps = append(steps, p.play(func() (guest.Host, error) { return p.host(f) }, r.playbook(play.Name), play, after))
 		after = []string{stepConfiguration + play.Name}
 	}
 	return steps
@@ -50,25 +51,17 @@ func (p *provision) played() (ids []string) {
 	return ids
 }
 
-func (p *provision) play(f *run.Frame, r resolved, play spec.Play, after []string) runbook.Planned {
-	book := r.playbook(play.Name)
+func (p *provision) play(host func() (guest.Host, error), book playbook, play spec.Play, after []string) runbook.Planned {
 	return runbook.Planned{
 		Step: run.Step{
 			ID: stepConfiguration + play.Name, Title: "run the playbook of " + play.Name, After: after, Reversal: run.WithMachine,
 			Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) {
-				h, err := p.host(f)
+				h, err := host()
 				if err != nil {
 					return run.Result{}, err
 				}
-				asked := playOf(play)
-				asked.Digest = book.Digest
-				secrets := map[string]secret.Ref{}
-				for _, name := range play.SecretNames() {
-					secrets[name] = p.pins.Exact(secret.Ref(play.Secrets[name]))
-				}
 				out, err := configuration.Apply(ctx, configuration.ApplyInput{
-					System: play.System, Op: op, Play: asked, Secrets: secrets,
-					Host: configuration.Host{Name: h.Name, Address: h.Address, Port: h.Port, User: h.User, Keys: h.Keys},
+					System: play.System, Op: op, Play: pinned(play, book), Secrets: p.playValues(play), Host: playHost(h),
 				})
 				return run.Result{Output: out.Applied, Lines: appliedLines(out.Applied)}, err
 			},
@@ -86,6 +79,26 @@ func playOf(play spec.Play) configuration.Play {
 		asked.Variables[name] = json.RawMessage(play.Variables[name])
 	}
 	return asked
+}
+
+// pinned is the play of exactly the project that was read.
+func pinned(play spec.Play, book playbook) configuration.Play {
+	asked := playOf(play)
+	asked.Digest = book.Digest
+	return asked
+}
+
+func playHost(h guest.Host) configuration.Host {
+	return configuration.Host{Name: h.Name, Address: h.Address, Port: h.Port, User: h.User, Keys: h.Keys}
+}
+
+// playValues are the play's secret variables, each in the version that the plan in force pins.
+func (p *provision) playValues(play spec.Play) map[string]secret.Ref {
+	values := map[string]secret.Ref{}
+	for _, name := range play.SecretNames() {
+		values[name] = p.pins.Exact(secret.Ref(play.Secrets[name]))
+	}
+	return values
 }
 
 // mostLines is how many tasks people are shown by name.
@@ -135,8 +148,11 @@ func named(what string, names []string) []string {
 	return lines
 }
 
-func (r resolved) playbook(name string) playbook {
-	for _, book := range r.Playbooks {
+func (r resolved) playbook(name string) playbook { return bookOf(r.Playbooks, name) }
+
+// bookOf is what was found out about the play of that name; empty: nothing.
+func bookOf(books []playbook, name string) playbook {
+	for _, book := range books {
 		if book.Play == name {
 			return book
 		}

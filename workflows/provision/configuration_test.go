@@ -22,6 +22,8 @@ import (
 // project stands for the playbooks that a worker has.
 type project struct {
 	digest    string
+	foresight map[string]configuration.Foresight // What check mode sees, by playbook, until the playbook is applied.
+	previewed []configuration.PreviewInput
 	described []configuration.DescribeInput
 	applied   []configuration.ApplyInput
 }
@@ -41,7 +43,7 @@ func playing(s *spec.Server) {
 }
 
 func (b *bench) play() *project {
-	p := &project{digest: "d1"}
+	p := &project{digest: "d1", foresight: map[string]configuration.Foresight{}}
 	register := func(name string, f any) { b.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name}) }
 	register("configuration.Describe", func(ctx context.Context, in configuration.DescribeInput) (configuration.DescribeOutput, error) {
 		p.described = append(p.described, in)
@@ -52,11 +54,16 @@ func (b *bench) play() *project {
 		out := configuration.DescribeOutput{Secrets: pinned, Description: configuration.Description{Digest: p.digest, Tasks: []string{"task of " + in.Play.Playbook}}}
 		return out, b.estate.did("configuration.Describe", nil)
 	})
+	register("configuration.Preview", func(_ context.Context, in configuration.PreviewInput) (configuration.PreviewOutput, error) {
+		p.previewed = append(p.previewed, in)
+		return configuration.PreviewOutput{Foresight: p.foresight[in.Play.Playbook]}, b.estate.didOf("configuration.Preview", in.Play.Playbook)
+	})
 	register("configuration.Apply", func(_ context.Context, in configuration.ApplyInput) (configuration.ApplyOutput, error) {
 		if err := b.estate.didOf("configuration.Apply", in.Play.Playbook); err != nil {
 			return configuration.ApplyOutput{}, err
 		}
 		p.applied = append(p.applied, in)
+		delete(p.foresight, in.Play.Playbook)
 		return configuration.ApplyOutput{Applied: configuration.Applied{
 			Recap: configuration.Recap{OK: 2, Changed: 1}, Changed: []configuration.Task{{Name: "write it"}}, Restless: []configuration.Task{{Name: "touch it"}},
 		}}, nil

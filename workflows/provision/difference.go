@@ -33,6 +33,10 @@ type difference struct {
 	App      *appDiff      `json:"application,omitempty"`
 	Rules    []rulesDiff   `json:"rules,omitempty"`
 	Member   *memberDiff   `json:"member,omitempty"`
+	Names    *namesDiff    `json:"names,omitempty"`
+	Item     *itemDiff     `json:"item,omitempty"`
+	// Playbooks are all plays that are asked for, whether they are applied or not: the next change goes out from them.
+	Playbooks []playDiff `json:"playbooks,omitempty"`
 }
 
 // pair is a value before and after, under the name of what has it.
@@ -90,18 +94,20 @@ type memberDiff struct {
 // empty reports whether everything is as it is asked for.
 func (d difference) empty() bool {
 	return d.Size == nil && len(d.Grown) == 0 && len(d.Added) == 0 && len(d.Packages) == 0 && len(d.Users) == 0 && d.Timezone == nil &&
-		len(d.Files) == 0 && len(d.Services) == 0 && d.App == nil && len(d.Rules) == 0 && d.Member == nil
+		len(d.Files) == 0 && len(d.Services) == 0 && d.App == nil && len(d.Rules) == 0 && d.Member == nil && !d.plays() &&
+		d.Names == nil && d.Item == nil
 }
 
 // difference compares what is asked for with what is. Its observations are what forbids the change.
 func (p *change) difference(now reality) (difference, []wire.Observation) {
 	d := difference{Machine: compute.Ref{ID: now.machine.ID, Name: now.machine.Name}}
 	problems := slices.Concat(p.size(now, &d), p.storage(now, &d), p.system(now, &d))
+	p.configuration(now, &d)
 	p.application(now, &d)
 	for _, device := range p.firewalls() {
 		p.rules(device, now, &d)
 	}
-	problems = append(problems, p.member(now, &d)...)
+	problems = slices.Concat(problems, p.member(now, &d), p.names(now, &d), inTheWay(now), p.item(now, &d))
 	if text(p.was.server) != text(p.asked.server) {
 		d.Paper = p.onPaper()
 	}
@@ -116,6 +122,7 @@ func (p *change) onPaper() (names []string) {
 			names = append(names, name)
 		}
 	}
+	names = append(names, p.unplayed()...)
 	if text(p.was.server.Metadata) != text(p.asked.server.Metadata) {
 		names = append(names, "metadata")
 	}
@@ -316,7 +323,7 @@ func (p *change) member(now reality, d *difference) []wire.Observation {
 		return []wire.Observation{runbook.Problem("member", "%s/%s has the address %s, not %s: a person must look at it", was.Backend, was.Name, was.Address, m.Is.Address)}
 	}
 	m.Was = &was
-	m.Drains = d.Size != nil && d.Size.Restarts || d.App != nil || was.Port != m.Is.Port
+	m.Drains = d.Size != nil && d.Size.Restarts || d.App != nil || d.plays() || was.Port != m.Is.Port
 	m.Opens = now.member.Runtime != loadbalancer.Ready || now.member.Saved != loadbalancer.Ready
 	if m.Drains || m.Opens || memberText(was) != memberText(m.Is) {
 		d.Member = &m

@@ -19,6 +19,7 @@ type managed struct {
 	record  string       // Hash of the record that says so.
 	run     string       // ULID of that run.
 	secrets []secret.Pinned
+	books   []playbook // What its plays were; those of a record without any are not known.
 }
 
 // lastRecord finds what says how the owner's server was made or changed last; nil: nothing does. Where a server that was
@@ -51,6 +52,15 @@ func readManaged(r record.Record, hash string) (*managed, error) {
 			return nil, err
 		}
 	}
-	found.secrets, found.asked = plan.Secrets, found.server.Spec.Network
+	found.secrets, found.asked, found.books = plan.Secrets, found.server.Spec.Network, booksOf(plan)
 	return found, wasChosen(found.server, r.Plan)
+}
+
+// booksOf are the playbooks that a plan holds, of a provision or of a change.
+func booksOf(plan wire.Plan) []playbook {
+	var p struct {
+		Playbooks []playbook `json:"playbooks"`
+	}
+	_ = json.Unmarshal(plan.Resolved, &p) // A plan of before has none, and what is no plan was refused.
+	return p.Playbooks
 }

@@ -33,34 +33,49 @@ func (p *provision) register(f *run.Frame, r resolved) []runbook.Planned {
 
 // itemRequest describes the server. The machine and the ticket are left out where a person skipped their steps.
 func (p *provision) itemRequest(f *run.Frame, r resolved) inventory.Request {
-	m, s := p.server.Metadata, p.server.Spec
-	attributes := map[string]string{
-		inventory.CPUs: strconv.Itoa(s.Compute.CPUs), inventory.MemoryMiB: strconv.FormatInt(int64(s.Compute.Memory/spec.MiB), 10),
-		"template": r.Placement.Template.Name,
+	machine, _ := run.Output[compute.Machine](f, stepDeploy)
+	request := p.itemOfMachine(f, r.Placement.Template.Name, machine.ID)
+	request.Description = "Provisioned by Fermata, run " + f.Run()
+	return request
+}
+
+// itemOfMachine describes the server, whoever made its machine.
+func (p *provision) itemOfMachine(f *run.Frame, template, machine string) inventory.Request {
+	attributes := map[string]string{"template": template}
+	for _, a := range p.itemAttributes(machine) {
+		attributes[a.Name] = a.Is
 	}
+	request := inventory.Request{Class: p.server.Spec.Inventory.Class, Name: p.server.Metadata.Name, Address: p.address(), Attributes: attributes}
+	if ticket, err := run.Output[ticketing.Ticket](f, runbook.StepTicket); err == nil {
+		request.Ticket = ticket.ID
+	}
+	return request
+}
+
+// widestAttribute is how long a value may be, in bytes: every database keeps that much.
+const widestAttribute = 400
+
+// itemAttributes are what a change of the server may change, and what never does and is known of every server.
+func (p *provision) itemAttributes(machine string) (attributes []pair) {
+	m, s := p.server.Metadata, p.server.Spec
 	add := func(name, value string) {
 		if value != "" {
-			attributes[name] = value
+			attributes = append(attributes, pair{Name: name, Is: value})
 		}
 	}
+	add(inventory.CPUs, strconv.Itoa(s.Compute.CPUs))
+	add(inventory.MemoryMiB, strconv.FormatInt(int64(s.Compute.Memory/spec.MiB), 10))
 	add("environment", m.Environment)
 	add("site", m.Site)
 	if s.Network.Domain != "" {
-		attributes[inventory.FQDN] = m.Name + "." + s.Network.Domain
+		add(inventory.FQDN, m.Name+"."+s.Network.Domain)
 	}
 	var volumes []string
 	for _, v := range s.Storage {
 		volumes = append(volumes, v.Mount+" "+v.Size.String())
 	}
-	add("volumes", strings.Join(volumes, ", "))
-	if machine, err := run.Output[compute.Machine](f, stepDeploy); err == nil {
-		add("machine", machine.ID)
-	}
-	request := inventory.Request{
-		Class: s.Inventory.Class, Name: m.Name, Address: p.address(), Description: "Provisioned by Fermata, run " + f.Run(), Attributes: attributes,
-	}
-	if ticket, err := run.Output[ticketing.Ticket](f, runbook.StepTicket); err == nil {
-		request.Ticket = ticket.ID
-	}
-	return request
+	all := strings.Join(volumes, ", ")
+	add("volumes", strings.ToValidUTF8(all[:min(len(all), widestAttribute)], ""))
+	add("machine", machine)
+	return attributes
 }

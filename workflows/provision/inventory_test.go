@@ -3,6 +3,7 @@ package provision
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -25,6 +26,8 @@ type cmdb struct {
 	found   []inventory.Item // What a search finds beside the run's own.
 	deaf    bool             // States are answered and not set.
 	notes   []string
+
+	attributes map[string]string // Of the run's own item.
 }
 
 func withInventory(s *spec.Server) {
@@ -42,7 +45,7 @@ func (b *bench) keep(t *testing.T) *cmdb {
 	register("inventory.FindItems", func(_ context.Context, in inventory.FindItemsInput) (inventory.FindItemsOutput, error) {
 		out := inventory.FindItemsOutput{Items: c.found}
 		if state, there := e.objects["item"]; there {
-			out.Items = append(slices.Clone(c.found), inventory.Item{ID: "ci-1", Name: "web-01", Key: runULID + "/item/web-01", Owner: in.Query.Owner, State: inventory.State(state)})
+			out.Items = append(slices.Clone(c.found), inventory.Item{ID: "ci-1", Class: "cmdb_ci_linux_server", Name: "web-01", Key: runULID + "/item/web-01", Owner: in.Query.Owner, State: inventory.State(state), Attributes: maps.Clone(c.attributes)})
 		}
 		return out, e.did("inventory.FindItems", nil)
 	})
@@ -56,6 +59,16 @@ func (b *bench) keep(t *testing.T) *cmdb {
 		return inventory.WithdrawItemOutput{}, e.did("inventory.WithdrawItem", func() {
 			if _, there := e.objects["item"]; there && in.Op.Key.String() == runULID+"/item/web-01" {
 				e.objects["item"] = string(inventory.Retired)
+			}
+		})
+	})
+	register("inventory.SetAttributes", func(_ context.Context, in inventory.SetAttributesInput) (inventory.SetAttributesOutput, error) {
+		c.notes = append(c.notes, in.ItemID+" "+in.Note)
+		return inventory.SetAttributesOutput{}, e.did("inventory.SetAttributes", func() {
+			for name, value := range in.Attributes {
+				if c.attributes[name] = value; value == "" {
+					delete(c.attributes, name)
+				}
 			}
 		})
 	})

@@ -31,12 +31,12 @@ func TestAChangeKeepsTheAddressFromARange(t *testing.T) {
 	for range 2 { // It plans again after the approval.
 		same.keeps(last)
 		require.Equal(t, "10.20.0.100", same.address())
-		require.Empty(t, refused(last.server, same.server))
+		require.Empty(t, refused(last.server, same.server, true))
 		require.Equal(t, &network, same.chosen())
 	}
 	other := &provision{server: ranged("small")}
 	other.keeps(last)
-	require.Len(t, refused(last.server, other.server), 1, "another range would replace the server")
+	require.Len(t, refused(last.server, other.server, true), 1, "another range would replace the server")
 
 	_, err = readManaged(record.Record{Spec: document, Plan: []byte(`{"resolved":{}}`)}, "sha256:1")
 	require.ErrorContains(t, err, "does not say which address it got")

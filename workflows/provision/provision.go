@@ -47,8 +47,11 @@ func PlanServer(ctx workflow.Context, in wire.PlanInput) (wire.Preview, error) {
 	if err != nil {
 		return wire.Preview{}, err
 	}
-	if shown, ok := p.(*provision); ok {
+	switch shown := p.(type) {
+	case *provision:
 		shown.dry = true
+	case *change:
+		shown.asked.dry = true
 	}
 	hash, err := decision.Hash(json.RawMessage(in.Document))
 	if err != nil {
@@ -85,12 +88,12 @@ type provision struct {
 	// anew: a rotation meanwhile is no change of what was approved.
 	pins    runbook.Pins
 	planned bool
+	books   []playbook // Of a record: what its plays were.
 
-	// What a range needs: how the document has the network, who holds the address that was looked at last, and whether this
-	// plan is only shown.
+	// What a range needs: how the document has the network, and who holds the address that was looked at last.
 	asked         *spec.Server
 	addressHeldBy string
-	dry           bool
+	dry           bool // It is only looked: nothing is reserved, and a person waits for the answer.
 }
 
 func newProvision(id string, document json.RawMessage) (*provision, error) {

@@ -11,6 +11,7 @@ import (
 	"fermata/activities/compute"
 	"fermata/activities/firewall"
 	"fermata/activities/guest"
+	"fermata/activities/inventory"
 	"fermata/activities/loadbalancer"
 	"fermata/activities/secret"
 	"fermata/spec"
@@ -25,7 +26,17 @@ type reality struct {
 	member  *loadbalancer.Status            // nil: none.
 	guest   guest.Inspection                // Of what is asked for.
 	before  guest.Inspection                // Of what is recorded.
-	pins    []secret.Pinned
+	plays   []foreseen                      // In the order of the spec.
+	names   []placed                        // Of the owner.
+	// strangers are the records of others at names that are asked for. named: names were looked at.
+	strangers []placed
+	named     bool
+	// items are the owner's configuration items in service, peoples those of others with the name, itemsOut those that are not
+	// asked for any more. listed: items were looked at.
+	items, peoples []inventory.Item
+	itemsOut       []runbook.Listed
+	listed         bool
+	pins           []secret.Pinned
 	// datastores of the volumes to add that name one, by the volume's name.
 	datastores map[string]compute.Ref
 	whole      bool // Everything could be read.
@@ -47,14 +58,27 @@ func (p *change) read(ctx workflow.Context) (reality, []wire.Observation) {
 	for _, name := range p.asked.probers() {
 		readings = append(readings, runbook.LookAtProber(name))
 	}
+	if p.later && len(zones(p.was.server, p.asked.server)) > 0 {
+		readings = append(readings, p.asked.seeNames(&now, p.was.server))
+	}
+	if p.later {
+		readings = append(readings, p.lookAtItems(&now)...)
+	}
 	if p.placesDisks() {
 		readings = append(readings, p.placeDisks(&now))
 	}
-	seen := runbook.Look(ctx, readings...)
+	plays, played := p.asked.laterPlays(p.later)
+	seen := runbook.Look(ctx, append(readings, plays...)...)
 	if len((wire.Preview{Observations: seen}).Problems()) > 0 {
 		return now, seen
 	}
 	inside := runbook.Look(ctx, p.asked.seeGuest(&now, &now.guest), forgiving(p.was.seeGuest(&now, &now.before)))
+	books, versions := played()
+	if !p.asked.planned {
+		p.asked.pins = together(p.asked.pins, versions)
+		now.pins = slices.Clone(p.asked.pins)
+	}
+	inside = append(inside, p.asked.foresee(ctx, now.machine, books, &now.plays)...)
 	now.whole = len((wire.Preview{Observations: inside}).Problems()) == 0
 	return now, append(seen, inside...)
 }

@@ -10,15 +10,17 @@ import (
 	"fermata/workflows/runbook"
 )
 
-// refused says what no change does: what would shrink, rename or replace, or take away what a server has.
-func refused(was, asked *spec.Server) []wire.Observation {
+// refused says what no change does: what would shrink, rename or replace, or take away what a server has. The sections that
+// are later than changes themselves are looked at in runs of a build that knows them.
+func refused(was, asked *spec.Server, later bool) []wire.Observation {
 	r := refusals{}
 	r.placement(was, asked)
 	r.storage(was.Spec.Storage, asked.Spec.Storage)
 	r.system(was.Spec.OS, asked.Spec.OS)
 	r.application(was.Spec.Application, asked.Spec.Application)
 	r.pool(was.Spec.LoadBalancer, asked.Spec.LoadBalancer)
-	r.unknown(was.Spec, asked.Spec)
+	r.item(was.Spec.Inventory, asked.Spec.Inventory)
+	r.unknown(was.Spec, asked.Spec, later)
 	return r.seen
 }
 
@@ -161,13 +163,22 @@ func (r *refusals) pool(was, asked *spec.LoadBalancer) {
 	r.fixed("loadBalancer.backend", was.Backend, asked.Backend)
 }
 
-// known are the sections of a server's spec that a change understands, wholly or as it refuses above.
-func known() []string {
-	return []string{"compute", "network", "access", "storage", "os", "application", "firewall", "loadBalancer", "ticket", "run"}
+// item refuses another class: a database may give its item a better one by itself, and no change moves it.
+func (r *refusals) item(was, asked *spec.Inventory) {
+	if was != nil && asked != nil && was.System == asked.System && was.Class != asked.Class {
+		r.add("inventory.class", "%q instead of %q: no change moves an item into another class; do it in the database", asked.Class, was.Class)
+	}
 }
 
+// known are the sections of a server's spec that a change understands, wholly or as it refuses above.
+func known() []string {
+	return append([]string{"compute", "network", "access", "storage", "os", "application", "firewall", "loadBalancer", "ticket", "run"}, laterSections()...)
+}
+
+func laterSections() []string { return []string{"configuration", "dns", "inventory"} }
+
 // unknown refuses a change of what this process does not look at: it would be recorded and not done.
-func (r *refusals) unknown(was, asked spec.ServerSpec) {
+func (r *refusals) unknown(was, asked spec.ServerSpec, later bool) {
 	before, after := sections(was), sections(asked)
 	names := make([]string, 0, len(before)+len(after))
 	for name := range before {
@@ -178,7 +189,8 @@ func (r *refusals) unknown(was, asked spec.ServerSpec) {
 	}
 	slices.Sort(names)
 	for _, name := range slices.Compact(names) {
-		if !slices.Contains(known(), name) && string(before[name]) != string(after[name]) {
+		understood := slices.Contains(known(), name) && (later || !slices.Contains(laterSections(), name))
+		if !understood && string(before[name]) != string(after[name]) {
 			r.add(name, "a change of this section is not carried out on a server that exists")
 		}
 	}

@@ -95,8 +95,14 @@ func FindItems(i *spec.Inventory, owner operation.Owner, into *[]Listed) Reading
 	}
 }
 
-// RetireItems retires what the plan found. A restore brings exactly these back.
+// RetireItems retires what the plan of a decommission found. A restore brings exactly these back.
 func RetireItems(id string, i *spec.Inventory, items []Listed, after ...string) []Planned {
+	return RetireItemsOf("decommissioned by", "decommission", id, i, items, after...)
+}
+
+// RetireItemsOf is RetireItems of any process. People read in the item why it is retired ("no longer asked for since", the
+// run), and of what that was a part ("change") where it comes back.
+func RetireItemsOf(why, process, id string, i *spec.Inventory, items []Listed, after ...string) []Planned {
 	if len(items) == 0 {
 		return nil
 	}
@@ -117,11 +123,11 @@ func RetireItems(id string, i *spec.Inventory, items []Listed, after ...string) 
 		Step: run.Step{
 			ID: id, Title: "retire the configuration item", After: after, Reversal: run.Reversible,
 			Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) {
-				err := set(ctx, op, inventory.Retired, "Retired by Fermata: decommissioned by run "+op.Key.Run+".")
+				err := set(ctx, op, inventory.Retired, "Retired by Fermata: "+why+" run "+op.Key.Run+".")
 				return run.Result{Lines: []string{object + " retired"}}, err
 			},
 			Undo: func(ctx workflow.Context, op operation.Op) error {
-				return set(ctx, op, inventory.InService, "Back in service by Fermata: the decommission, run "+op.Key.Run+", was taken back.")
+				return set(ctx, op, inventory.InService, "Back in service by Fermata: the "+process+", run "+op.Key.Run+", was taken back.")
 			},
 		},
 		Action: wire.Change, Object: object, Detail: []string{"retired, not deleted: items are evidence"},

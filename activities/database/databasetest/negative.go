@@ -2,8 +2,6 @@ package databasetest
 
 import (
 	"context"
-	"errors"
-	"net"
 	"strings"
 
 	"github.com/stretchr/testify/require"
@@ -291,84 +289,4 @@ func leavesOthersDatabase(r *rig) {
 		_, err = r.driver.RemoveOwned(r.ctx, r.op, []string{"theirs_" + r.Suffix}, r.p)
 		r.refuses(err, fault.Conflict, "theirs_"+r.Suffix)
 	})
-}
-
-func provesNoLogin(r *rig) {
-	r.makeDatabase()
-	role, _ := r.makeRole("app", database.ReadWrite)
-	_, err := r.prove(role, second)
-	r.refuses(err, fault.Unauthorized)
-	require.NoError(r, r.driver.DisableRole(r.ctx, r.step("disable"), role.Name, r.p))
-	_, err = r.prove(role, first)
-	r.refuses(err, fault.Unauthorized)
-	_, err = r.prove(r.role("nobody", database.ReadOnly), first)
-	r.refuses(err, fault.Unauthorized)
-}
-
-func provesNoServer(r *rig) {
-	r.makeDatabase()
-	role, _ := r.makeRole("app", database.ReadWrite)
-	nowhere := func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("no route to host") }
-	_, err := r.driver.Prove(r.ctx, nowhere, database.Credentials{Role: role.Name, Database: role.Database, Password: value(first)}, role.Access)
-	r.refuses(err, fault.Unavailable)
-	r.Relay.Down(true)
-	_, err = r.prove(role, first)
-	r.refuses(err, fault.Unavailable)
-}
-
-func provesExcess(r *rig) {
-	r.makeDatabase()
-	role, owner := r.makeRole("owner", database.Owner)
-	r.may(owner, table)
-	role.Access = database.ReadWrite
-	_, err := r.prove(role, first)
-	r.refuses(err, fault.Invalid, role.Name)
-	role, _ = r.makeRole("writer", database.ReadWrite)
-	role.Access = database.ReadOnly
-	_, err = r.prove(role, first)
-	r.refuses(err, fault.Invalid, role.Name)
-	role, _ = r.makeRole("excess", database.Owner)
-	r.Excess(r.T, role.Name)
-	_, err = r.prove(role, first)
-	r.refuses(err, fault.Invalid, role.Name)
-}
-
-func foreignFile(r *rig) {
-	c := database.Credentials{Role: "app", Database: "shop", Password: value(first)}
-	content, err := r.driver.Render(c, "")
-	require.NoError(r, err)
-	for _, change := range [][2]string{{"host=" + r.driver.ClientEndpoint().Host, "host=192.0.2.1"}, {"port=", "port=1"}} {
-		require.Contains(r, content.Text(), change[0])
-		_, err = r.driver.Parse(value(strings.Replace(content.Text(), change[0], change[1], 1)), "")
-		r.refuses(err, fault.Conflict)
-	}
-	_, err = r.driver.Parse(content, "/srv/other/ca.pem")
-	r.refuses(err, fault.Conflict)
-}
-
-func badFile(r *rig) {
-	content, err := r.driver.Render(database.Credentials{Role: "app", Database: "shop", Password: value(first)}, "")
-	require.NoError(r, err)
-	for _, text := range []string{"", "\n", "{}", "password=" + first, strings.ReplaceAll(content.Text(), "=", " "), content.Text() + "\nbroken", "[x]\n" + first} {
-		_, err := r.driver.Parse(value(text), "")
-		r.refuses(err, fault.Invalid)
-	}
-	for _, c := range []database.Credentials{
-		{Role: "app\nx", Database: "shop", Password: value(first)}, {Role: "app", Database: "shop\n[x]", Password: value(first)},
-		{Role: "app", Database: "shop", Password: value(first + "\nport=1")}, {Role: "app", Database: "shop", Password: value("a'b\"c\\d # " + first)},
-		{Role: "app", Database: "shop", Password: value("")},
-	} {
-		_, err := r.driver.Render(c, "")
-		r.refuses(err, fault.Invalid)
-	}
-}
-
-func noDump(r *rig) {
-	r.makeDatabase()
-	_, err := r.Bare(r.T).Dump(r.ctx, r.step("archive"), r.db, r.p)
-	r.refuses(err, fault.Invalid, "archives")
-	_, err = r.driver.Dump(r.ctx, r.opOf("01JRUNB", "archive", "web-99"), r.db, r.p)
-	r.refuses(err, fault.Conflict, r.db.Name)
-	_, err = r.driver.Dump(r.ctx, r.step("archive"), database.Database{Name: "none_" + r.Suffix}, r.p)
-	r.refuses(err, fault.NotFound, "none_"+r.Suffix)
 }

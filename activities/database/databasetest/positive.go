@@ -1,18 +1,11 @@
 package databasetest
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
-	"os"
 	"strings"
-	"sync"
 
 	"github.com/stretchr/testify/require"
 
 	"fermata/activities/database"
-	"fermata/activities/fault"
-	"fermata/activities/operation"
 )
 
 const aDump = "a dump is written once"
@@ -148,50 +141,6 @@ func regrants(r *rig) {
 	r.mayNot(r.Connect(r.T, role.Name, second, role.Database), "INSERT INTO goods VALUES (2)")
 }
 
-func losesDatabase(r *rig) {
-	r.lossProof(func() {}, func(s database.Server) error { return s.EnsureDatabase(r.ctx, r.op, r.db, r.p) }, func() {
-		r.untouched(r.makeDatabase)
-		require.NoError(r, r.driver.RemoveDatabase(r.ctx, r.op, r.db, r.p))
-		require.Empty(r, r.Dump(r.T))
-	})
-	r.lossProof(r.makeDatabase, func(s database.Server) error { return s.RemoveDatabase(r.ctx, r.op, r.db, r.p) }, func() {
-		require.Empty(r, r.Dump(r.T))
-	})
-}
-
-func losesRole(r *rig) {
-	r.makeDatabase()
-	before := r.Dump(r.T)
-	role, op := r.role("app", database.Owner), r.step("role/app")
-	r.lossProof(func() {}, func(s database.Server) error { return s.EnsureRole(r.ctx, op, role, value(first), r.p) }, func() {
-		r.logsIn(role, first, true)
-		require.NoError(r, r.driver.RemoveRole(r.ctx, op, role, r.p))
-		require.Equal(r, before, r.Dump(r.T))
-	})
-	r.lossProof(func() { r.makeRole("app", database.Owner) }, func(s database.Server) error { return s.RemoveRole(r.ctx, op, role, r.p) }, func() {
-		require.Equal(r, before, r.Dump(r.T))
-	})
-}
-
-func losesPassword(r *rig) {
-	r.makeDatabase()
-	role, _ := r.makeRole("app", database.Owner)
-	r.lossProof(func() {
-		require.NoError(r, r.driver.SetPassword(r.ctx, r.step("rotate/1"), role.Name, value(first), r.p))
-	},
-		func(s database.Server) error {
-			return s.SetPassword(r.ctx, r.step("rotate/2"), role.Name, value(second), r.p)
-		},
-		func() { r.logsIn(role, second, true); r.logsIn(role, first, false) })
-}
-
-func losesOwned(r *rig) {
-	r.lossProof(func() { r.makeDatabase(); r.makeRole("app", database.Owner) }, func(s database.Server) error {
-		_, err := s.RemoveOwned(r.ctx, r.step("decommission"), []string{r.db.Name}, r.p)
-		return err
-	}, func() { require.Empty(r, r.Dump(r.T)) })
-}
-
 func setsPassword(r *rig) {
 	r.makeDatabase()
 	role, open := r.makeRole("app", database.ReadWrite)
@@ -289,66 +238,6 @@ func finds(r *rig) {
 	require.Equal(r, database.Found{}, found)
 }
 
-func proves(r *rig) {
-	r.makeDatabase()
-	for _, with := range []string{"no tables", "tables"} {
-		for _, access := range []database.Access{database.ReadOnly, database.ReadWrite, database.Owner} {
-			role, db := r.makeRole(string(access), access)
-			r.untouched(func() {
-				lines, err := r.prove(role, first)
-				require.NoError(r, err, "%s with %s", access, with)
-				require.GreaterOrEqual(r, len(lines), 3, "%q", lines)
-				require.Contains(r, strings.Join(lines, "\n"), role.Name)
-				require.Contains(r, strings.Join(lines, "\n"), "refused")
-			})
-			if access == database.Owner && with == "no tables" {
-				r.may(db, table)
-			}
-		}
-	}
-}
-
-func rendersFile(r *rig) {
-	ca := ""
-	if r.driver.ClientEndpoint().CA != "" {
-		ca = "/srv/app/db.conf.ca.pem"
-	}
-	c := database.Credentials{Role: "app_" + r.Suffix, Database: r.db.Name, Password: value(first)}
-	content, err := r.driver.Render(c, ca)
-	require.NoError(r, err)
-	require.Contains(r, content.Text(), first)
-	require.Contains(r, content.Text(), fmt.Sprint(r.driver.ClientEndpoint().Port))
-	read, err := r.Driver(r.T).Parse(content, ca)
-	require.NoError(r, err)
-	require.Equal(r, c.Role+c.Database+first, read.Role+read.Database+read.Password.Text())
-	require.NotContains(r, fmt.Sprintf("%v %+v", read, content), first)
-}
-
-func dumps(r *rig) {
-	r.makeDatabase()
-	_, owner := r.makeRole("owner", database.Owner)
-	r.may(owner, table, "INSERT INTO goods VALUES (4711)")
-	op := r.step("archive")
-	archive, err := r.driver.Dump(r.ctx, op, r.db, r.p)
-	require.NoError(r, err)
-	content, err := os.ReadFile(archive.Path)
-	require.NoError(r, err)
-	sum := sha256.Sum256(content)
-	require.Equal(r, database.Archive{Path: archive.Path, Bytes: int64(len(content)), SHA256: hex.EncodeToString(sum[:])}, archive)
-	require.Contains(r, string(content), "goods")
-	require.NotContains(r, string(content), first)
-	info, err := os.Stat(archive.Path)
-	require.NoError(r, err)
-	require.Equal(r, os.FileMode(0o600), info.Mode())
-	r.may(owner, "INSERT INTO goods VALUES (4712)")
-	again, err := r.driver.Dump(r.ctx, op, r.db, r.p)
-	require.NoError(r, err)
-	require.Equal(r, archive, again, "what op wrote is kept")
-	other, err := r.driver.Dump(r.ctx, r.step("archive/2"), r.db, r.p)
-	require.NoError(r, err)
-	require.NotEqual(r, archive, other)
-}
-
 func longest(r *rig) {
 	fill := func(n int) string { return strings.Repeat("x", n-len(r.Suffix)-1) + "_" + r.Suffix }
 	r.db.Name = fill(63)
@@ -359,35 +248,4 @@ func longest(r *rig) {
 	_, err := r.driver.RemoveOwned(r.ctx, r.step("decommission"), []string{r.db.Name}, r.p)
 	require.NoError(r, err)
 	require.Empty(r, r.Dump(r.T))
-}
-
-// race lets many runs ask for one name at once. Exactly one gets it.
-func race(r *rig) {
-	const many = 6
-	errs := make([]error, many)
-	ops := make([]operation.Op, many)
-	var group sync.WaitGroup
-	for i := range many {
-		driver := r.Driver(r.T)
-		ops[i] = r.opOf(fmt.Sprintf("01JRUN%d", i), "database", "web-"+r.Suffix)
-		group.Go(func() {
-			for range 100 { // A server under load may ask to come again.
-				errs[i] = driver.EnsureDatabase(r.ctx, ops[i], r.db, &operation.Memory{})
-				if errs[i] == nil || !fault.KindOf(errs[i]).Retryable() {
-					return
-				}
-			}
-		})
-	}
-	group.Wait()
-	found, err := r.driver.Find(r.ctx, []string{r.db.Name}, "")
-	require.NoError(r, err)
-	require.Len(r, found.Databases, 1)
-	for i, err := range errs {
-		if ops[i].Key.String() == found.Databases[0].Key {
-			require.NoError(r, err)
-		} else {
-			r.refuses(err, fault.Conflict, r.db.Name)
-		}
-	}
 }

@@ -127,6 +127,17 @@ func (r *rig) answers(rec names.Record, values ...string) {
 	}
 }
 
+// ttl asks the server for how long resolvers are to keep a record.
+func (r *rig) ttl(rec names.Record) int {
+	r.Helper()
+	m := new(dns.Msg)
+	m.SetQuestion(dns.Fqdn(rec.Name), dns.StringToType[string(rec.Type)])
+	answer, _, err := (&dns.Client{Timeout: 5 * time.Second}).ExchangeContext(r.ctx, m, r.Nameserver)
+	require.NoError(r, err)
+	require.Len(r, answer.Answer, 1)
+	return int(answer.Answer[0].Header().Ttl)
+}
+
 // owned asserts whose a record is by what stands beside it.
 func (r *rig) owned(rec names.Record, op operation.Op) {
 	r.Helper()

@@ -20,6 +20,8 @@ func negative() map[string]func(*rig) {
 		"a record that others changed is a Conflict":          changed,
 		"the same key with another value is a Conflict":       otherValue,
 		"a mark of another type vouches for nothing":          otherTypeOfMark,
+		"no TTL is given to what is not there":                ttlOfNothing,
+		"no TTL is given to what is another's":                ttlOfAnother,
 		"an unknown zone is NotFound and the text names it":   unknownZone,
 		"bad input is Invalid and changes nothing":            badInput,
 		"bad names are asked for nowhere":                     badNames,
@@ -109,6 +111,41 @@ func otherTypeOfMark(r *rig) {
 	})
 }
 
+func ttlOfNothing(r *rig) {
+	rec := r.name("web-01")
+	r.untouched(func() {
+		_, err := r.driver.EnsureTTL(r.ctx, r.op, rec, r.p)
+		r.refuses(err, fault.NotFound, rec.Name, r.op.Key.String())
+	})
+	r.publish(r.op, rec)
+	r.Set(r.T, rec.Name, "A") // Only its mark is left.
+	r.untouched(func() {
+		_, err := r.driver.EnsureTTL(r.ctx, r.op, rec, r.p)
+		r.refuses(err, fault.NotFound, rec.Name)
+	})
+}
+
+func ttlOfAnother(r *rig) {
+	rec := r.name("web-01")
+	rec.TTL = 60
+	r.Set(r.T, rec.Name, "A", rec.Value)
+	r.untouched(func() {
+		_, err := r.driver.EnsureTTL(r.ctx, r.op, rec, r.p)
+		r.refuses(err, fault.Conflict, rec.Name, "not made by Fermata")
+	})
+	r.Set(r.T, rec.Name, "A")
+	r.publish(r.op, r.name("web-01"))
+	r.untouched(func() {
+		_, err := r.driver.EnsureTTL(r.ctx, opOf("01JRUNB", "web-01"), rec, r.p)
+		r.refuses(err, fault.Conflict, rec.Name, r.op.Key.String())
+	})
+	r.Set(r.T, rec.Name, "A", "10.20.0.99")
+	r.untouched(func() {
+		_, err := r.driver.EnsureTTL(r.ctx, r.op, rec, r.p)
+		r.refuses(err, fault.Conflict, rec.Name, "10.20.0.99")
+	})
+}
+
 func unknownZone(r *rig) {
 	rec := r.name("web-01")
 	rec.Zone, rec.Name = r.Unserved, "web-01."+r.Unserved
@@ -119,6 +156,8 @@ func unknownZone(r *rig) {
 	_, err = r.driver.Find(r.ctx, r.Unserved, "", r.op.Owner)
 	r.refuses(err, fault.NotFound, r.Unserved)
 	r.refuses(r.driver.Check(r.ctx, []string{r.Zone, r.Unserved}), fault.NotFound, r.Unserved)
+	_, err = r.driver.EnsureTTL(r.ctx, r.op, rec, r.p)
+	r.refuses(err, fault.NotFound, r.Unserved)
 	r.refuses(r.driver.RemoveRecord(r.ctx, r.op, rec, r.p), fault.NotFound, r.Unserved)
 	_, err = r.driver.RemoveOwned(r.ctx, r.op, []string{r.Unserved}, r.p)
 	r.refuses(err, fault.NotFound, r.Unserved)
@@ -168,6 +207,8 @@ func badInput(r *rig) {
 			_, err := r.driver.EnsureRecord(r.ctx, op, rec, r.p)
 			require.Error(r, err, "%d: %+v", i, rec)
 			r.refuses(err, fault.Invalid)
+			_, err = r.driver.EnsureTTL(r.ctx, op, rec, r.p)
+			r.refuses(err, fault.Invalid)
 			r.refuses(r.driver.RemoveRecord(r.ctx, op, rec, r.p), fault.Invalid)
 		}
 	})
@@ -203,8 +244,12 @@ func denied(r *rig) {
 	})
 	r.publish(r.op, rec)
 	r.untouched(func() {
+		shorter := rec
+		shorter.TTL = 60
+		_, err := driver.EnsureTTL(r.ctx, r.op, shorter, r.p)
+		r.refuses(err, fault.Unauthorized)
 		r.refuses(driver.RemoveRecord(r.ctx, r.op, rec, r.p), fault.Unauthorized)
-		_, err := driver.RemoveOwned(r.ctx, r.op, []string{r.Zone}, r.p)
+		_, err = driver.RemoveOwned(r.ctx, r.op, []string{r.Zone}, r.p)
 		r.refuses(err, fault.Unauthorized)
 	})
 }
@@ -215,6 +260,10 @@ func weak(r *rig) {
 	other := r.name("web-02")
 	r.untouched(func() {
 		_, err := driver.EnsureRecord(r.ctx, opOf("01JRUNB", "web-02"), other, r.p)
+		r.refuses(err, fault.Unauthorized)
+		shorter := rec
+		shorter.TTL = 60
+		_, err = driver.EnsureTTL(r.ctx, r.op, shorter, r.p)
 		r.refuses(err, fault.Unauthorized)
 		r.refuses(driver.RemoveRecord(r.ctx, r.op, rec, r.p), fault.Unauthorized)
 	})

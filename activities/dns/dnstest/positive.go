@@ -20,6 +20,8 @@ func positive() map[string]func(*rig) {
 		"a repeated attempt adopts what it made":            adopts,
 		"an attempt whose answer was lost is found":         lostPublish,
 		"a record that others removed is made again":        completes,
+		"another TTL, while the name is answered":           changesTTL,
+		"a TTL whose answer was lost is found":              lostTTL,
 		"other types of the name are no obstacle":           otherTypes,
 		"removing takes record and mark, once and again":    removes,
 		"a removal whose answer was lost is found":          lostRemoval,
@@ -89,6 +91,41 @@ func completes(r *rig) {
 	r.answers(rec)
 	r.publish(r.op, rec)
 	r.owned(rec, r.op)
+}
+
+func changesTTL(r *rig) {
+	six, back := r.name("web-01"), r.reverse("web-01")
+	six.Type, six.Value = names.AAAA, "fd00:20::11"
+	for _, rec := range []names.Record{r.name("web-01"), six, back} {
+		r.publish(r.op, rec)
+		rec.TTL = 60
+		made, err := r.driver.EnsureTTL(r.ctx, r.op, rec, r.p)
+		require.NoError(r, err)
+		require.Equal(r, names.Published{Record: rec, Key: r.op.Key.String(), Owner: r.op.Owner}, made)
+		require.Equal(r, 60, r.ttl(rec), "as a resolver is told")
+		r.answers(rec, rec.Value)
+		r.owned(rec, r.op)
+		r.untouched(func() {
+			again, err := r.Driver(r.T).EnsureTTL(r.ctx, r.op, rec, r.p)
+			require.NoError(r, err)
+			require.Equal(r, made, again)
+		})
+		require.NoError(r, r.driver.RemoveRecord(r.ctx, r.op, rec, r.p))
+	}
+}
+
+func lostTTL(r *rig) {
+	rec := r.name("web-01")
+	r.publish(r.op, rec)
+	r.Lose(1)
+	rec.TTL = 60
+	_, err := r.driver.EnsureTTL(r.ctx, r.op, rec, r.p)
+	r.refuses(err, fault.Ambiguous)
+	require.Equal(r, 60, r.ttl(rec))
+	r.untouched(func() {
+		_, err := r.driver.EnsureTTL(r.ctx, r.op, rec, r.p)
+		require.NoError(r, err)
+	})
 }
 
 func otherTypes(r *rig) {

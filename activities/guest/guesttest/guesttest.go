@@ -93,7 +93,7 @@ func Run(t *testing.T, b Bench) {
 	for name, test := range map[string]func(*testing.T, Bench){
 		"Entrance": entrance, "Storage": storage, "StorageRefusals": storageRefusals, "System": system,
 		"SystemRefusals": systemRefusals, "Application": application, "ApplicationRefusals": applicationRefusals,
-		"Alteration": alteration, "AlterationRefusals": alterationRefusals,
+		"Alteration": alteration, "AlterationRefusals": alterationRefusals, "Accounts": accounts, "AccountRefusals": accountRefusals,
 	} {
 		t.Run(name, func(t *testing.T) { t.Parallel(); test(t, b) })
 	}

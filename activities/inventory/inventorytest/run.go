@@ -58,7 +58,7 @@ type Judged struct {
 // Run tests the system.
 func Run(t *testing.T, bench Bench) {
 	t.Helper()
-	for _, group := range []map[string]func(*testing.T, System){makingCases(), stateCases(), refusedCases(), troubleCases()} {
+	for _, group := range []map[string]func(*testing.T, System){makingCases(), stateCases(), attributeCases(), refusedCases(), troubleCases()} {
 		for name, test := range group {
 			t.Run(name, func(t *testing.T) { t.Parallel(); test(t, bench.Open(t)) })
 		}

@@ -10,15 +10,6 @@ import (
 	"fermata/activities/secret"
 )
 
-// refuses fails where a value is kept, or shows in why it was not.
-func (k kept) refuses(t *testing.T, kind fault.Kind, name, key, after, value string) {
-	t.Helper()
-	got, version, err := k.Keep(t.Context(), name, key, after, text(value))
-	require.Equal(t, kind, fault.KindOf(err), "%q after %q: %v", name, after, err)
-	require.Empty(t, string(got.Reveal())+version)
-	hidden(t, err.Error())
-}
-
 func refusesOverwritten(t *testing.T, bench Bench) {
 	k, ok := keeper(t, bench)
 	if !ok {

@@ -1,15 +1,14 @@
 package bastion
 
 import (
-	"errors"
-	"io"
+	"context"
 	"net"
-	"strconv"
 	"sync"
-	"syscall"
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"fermata/sandbox/estate/forward"
 )
 
 // loginTime bounds a connection that has not logged in, as sshd's LoginGraceTime.
@@ -55,7 +54,7 @@ func (b *Bastion) connection(raw net.Conn) {
 	go ssh.DiscardRequests(requests) // Ends with the connection.
 	var forwards sync.WaitGroup
 	for offered := range channels {
-		if offered.ChannelType() != "direct-tcpip" {
+		if offered.ChannelType() != forward.Channel {
 			_ = offered.Reject(ssh.Prohibited, "this host only forwards connections")
 			continue
 		}
@@ -65,73 +64,11 @@ func (b *Bastion) connection(raw net.Conn) {
 	forwards.Wait()
 }
 
-// destination is what a direct-tcpip channel asks for (RFC 4254, 7.2).
-type destination struct {
-	Host       string
-	Port       uint32
-	OriginHost string
-	OriginPort uint32
-}
-
 func (b *Bastion) forward(offered ssh.NewChannel) {
-	var to destination
-	if err := ssh.Unmarshal(offered.ExtraData(), &to); err != nil || to.Port > 65535 {
-		_ = offered.Reject(ssh.ConnectionFailed, "malformed destination")
-		return
-	}
-	target := net.JoinHostPort(to.Host, strconv.Itoa(int(to.Port)))
-	remote, err := b.options.Network.Dial(b.ctx, b.options.From, target)
-	if err != nil {
-		b.options.Log.Debug("forwarding refused", "to", target, "error", err)
-		_ = offered.Reject(ssh.ConnectionFailed, words(err))
-		return
-	}
-	defer remote.Close()
-	channel, requests, err := offered.Accept()
-	if err != nil {
-		return
-	}
-	defer channel.Close()
-	go ssh.DiscardRequests(requests)
-	stop := make(chan struct{})
-	defer close(stop)
-	go func() { // Close of the bastion ends copying on both sides.
-		select {
-		case <-b.ctx.Done():
-			_ = remote.Close()
-			_ = channel.Close()
-		case <-stop:
-		}
-	}()
-	join(channel, remote)
-}
-
-// words are what sshd answers when it cannot connect.
-func words(err error) string {
-	switch {
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return "Connection refused"
-	case errors.Is(err, syscall.ETIMEDOUT):
-		return "Connection timed out"
-	case errors.Is(err, syscall.EHOSTUNREACH):
-		return "No route to host"
-	}
-	return err.Error()
-}
-
-// join copies both ways and passes each end of input on.
-func join(channel ssh.Channel, remote net.Conn) {
-	var both sync.WaitGroup
-	both.Go(func() {
-		_, _ = io.Copy(remote, channel) // The end of either side ends the other; there is nobody to tell.
-		if half, ok := remote.(interface{ CloseWrite() error }); ok {
-			_ = half.CloseWrite()
-		}
+	err := forward.Serve(b.ctx, offered, func(ctx context.Context, target string) (net.Conn, error) {
+		return b.options.Network.Dial(ctx, b.options.From, target)
 	})
-	both.Go(func() {
-		_, _ = io.Copy(channel, remote)
-		_ = channel.CloseWrite()
-		_ = channel.Close() // The host is done: nothing that the client still sends can be used.
-	})
-	both.Wait()
+	if err != nil {
+		b.options.Log.Debug("forwarding refused", "error", err)
+	}
 }

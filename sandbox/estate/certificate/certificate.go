@@ -21,12 +21,13 @@ import (
 func File(folder string) string { return filepath.Join(folder, "ca.pem") }
 
 // Of reads the certificate of the system whose state is in the folder, made on first use: clients keep trusting a system
-// that was restarted. The name is shown to people.
-func Of(folder, name string) (*tls.Config, error) {
+// that was restarted. The name is shown to people; hosts are the names and addresses that it is reached
+// by beside localhost.
+func Of(folder, name string, hosts ...string) (*tls.Config, error) {
 	keyFile := filepath.Join(folder, "key.pem")
 	pair, err := tls.LoadX509KeyPair(File(folder), keyFile)
 	if err != nil || time.Now().After(pair.Leaf.NotAfter) {
-		if err = generate(File(folder), keyFile, name); err != nil {
+		if err = generate(File(folder), keyFile, name, hosts); err != nil {
 			return nil, fmt.Errorf("making the certificate of %s: %w", name, err)
 		}
 		if pair, err = tls.LoadX509KeyPair(File(folder), keyFile); err != nil {
@@ -36,7 +37,7 @@ func Of(folder, name string) (*tls.Config, error) {
 	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}, nil
 }
 
-func generate(certificateFile, keyFile, name string) error {
+func generate(certificateFile, keyFile, name string, hosts []string) error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return err
@@ -52,6 +53,13 @@ func generate(certificateFile, keyFile, name string) error {
 		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		DNSNames:    []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+	}
+	for _, host := range hosts {
+		if ip := net.ParseIP(host); ip != nil {
+			template.IPAddresses = append(template.IPAddresses, ip)
+		} else {
+			template.DNSNames = append(template.DNSNames, host)
+		}
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {

@@ -106,28 +106,37 @@ func (m *Machine) freeID(file string, system bool) int {
 }
 
 func (m *Machine) appendLine(file, line string) error {
-	v := m.files.as(root)
-	data, err := v.readFile(file)
-	if err != nil {
-		return err
-	}
-	return v.writeFile(file, append(data, line...), 0o644)
+	return m.rewrite(file, func(data []byte) []byte { return append(data, line...) })
 }
 
 // editLines changes the fields of each line of a file; nil drops the line.
 func (m *Machine) editLines(file string, change func([]string) []string) error {
+	return m.rewrite(file, func(data []byte) []byte {
+		var kept []string
+		for _, line := range lines(data) {
+			if fields := change(strings.Split(line, ":")); fields != nil {
+				kept = append(kept, strings.Join(fields, ":"))
+			}
+		}
+		return []byte(strings.Join(kept, "\n") + "\n")
+	})
+}
+
+// rewrite changes passwd, group or shadow as shadow-utils do: one at a time (/etc/.pwd.lock), and the new file takes the place of
+// the old one at once, so that who reads it finds one of the two.
+func (m *Machine) rewrite(file string, change func([]byte) []byte) error {
+	m.accountFiles.Lock()
+	defer m.accountFiles.Unlock()
 	v := m.files.as(root)
 	data, err := v.readFile(file)
 	if err != nil {
 		return err
 	}
-	var kept []string
-	for _, line := range lines(data) {
-		if fields := change(strings.Split(line, ":")); fields != nil {
-			kept = append(kept, strings.Join(fields, ":"))
-		}
+	perm := uint32(0o644)
+	if file == "/etc/shadow" {
+		perm = 0o640
 	}
-	return v.writeFile(file, []byte(strings.Join(kept, "\n")+"\n"), 0o644)
+	return v.replace(file, change(data), perm)
 }
 
 func (m *Machine) joinGroup(user, group string) error {
@@ -208,96 +217,6 @@ func groupadd(_ context.Context, c Call) int {
 	return 0
 }
 
-func usermod(_ context.Context, c Call) int {
-	f, err := getopt(c.Args[1:], "a append G: groups: s: shell: d: home: L lock U unlock c: comment: p: password:")
-	if err != nil || len(f.args) != 1 {
-		return c.Fail(2, "Usage: usermod [options] LOGIN")
-	}
-	name := f.args[0]
-	if _, ok := c.Machine.lookupUser(name); !ok {
-		return c.Fail(6, "user '%s' does not exist", name)
-	}
-	if !c.Root() {
-		return c.Fail(1, "Permission denied.\nusermod: cannot lock /etc/passwd; try again later.")
-	}
-	if f.has("G", "groups") {
-		if err := c.Machine.setGroups(name, strings.FieldsFunc(f.value("G", "groups"), func(r rune) bool { return r == ',' }), f.has("a", "append")); err != nil {
-			return c.Fail(6, "%s", reason(err))
-		}
-	}
-	err = c.Machine.editLines("/etc/passwd", func(fields []string) []string {
-		if len(fields) == 7 && fields[0] == name {
-			fields[4], fields[5], fields[6] = cmpOr(f.value("c", "comment"), fields[4]), cmpOr(f.value("d", "home"), fields[5]), cmpOr(f.value("s", "shell"), fields[6])
-		}
-		return fields
-	})
-	if f.has("L", "lock", "U", "unlock", "p", "password") {
-		err = errors.Join(err, c.Machine.editShadow(name, func(fields []string) { fields[shadowPassword] = lockPassword(f, fields[shadowPassword]) }))
-	}
-	if err != nil {
-		return c.Fail(1, "%s", reason(err))
-	}
-	return 0
-}
-
-// setGroups puts a user into the groups, and takes it out of all others but where it is only to be added.
-func (m *Machine) setGroups(user string, groups []string, only bool) error {
-	for _, group := range groups {
-		if _, _, ok := m.lookupGroup(group); !ok {
-			return fmt.Errorf("group '%s' does not exist", group)
-		}
-	}
-	if !only {
-		if err := m.leaveGroups(user, func(group string) bool { return !slices.Contains(groups, group) }); err != nil {
-			return err
-		}
-	}
-	for _, group := range groups {
-		if err := m.joinGroup(user, group); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (m *Machine) leaveGroups(user string, which func(group string) bool) error {
-	return m.editLines("/etc/group", func(f []string) []string {
-		if len(f) == 4 && which(f[0]) {
-			f[3] = strings.Join(slices.DeleteFunc(strings.Split(f[3], ","), func(one string) bool { return one == user }), ",")
-		}
-		return f
-	})
-}
-
-// gpasswd adds a user to a group, or takes one out.
-func gpasswd(_ context.Context, c Call) int {
-	f, err := getopt(c.Args[1:], "a: add: d: delete:")
-	if err != nil || len(f.args) != 1 || f.has("a", "add") == f.has("d", "delete") {
-		return c.Fail(2, "Usage: gpasswd [option] GROUP")
-	}
-	user, group := cmpOr(f.value("a", "add"), f.value("d", "delete")), f.args[0]
-	_, gid, ok := c.Machine.lookupGroup(group)
-	a, known := c.Machine.lookupUser(user)
-	switch {
-	case !c.Root():
-		return c.Fail(1, "Permission denied.")
-	case !ok:
-		return c.Fail(3, "group '%s' does not exist in /etc/group", group)
-	case !known && f.has("a", "add"):
-		return c.Fail(3, "user '%s' does not exist", user)
-	case f.has("d", "delete") && !slices.Contains(a.groups, gid):
-		return c.Fail(3, "user '%s' is not a member of '%s'", user, group)
-	case f.has("a", "add"):
-		err = c.Machine.joinGroup(user, group)
-	default:
-		err = c.Machine.leaveGroups(user, func(one string) bool { return one == group })
-	}
-	if err != nil {
-		return c.Fail(1, "%s", reason(err))
-	}
-	return 0
-}
-
 func userdel(_ context.Context, c Call) int {
 	f, err := getopt(c.Args[1:], "r remove f")
 	if err != nil || len(f.args) != 1 {
@@ -329,86 +248,5 @@ func userdel(_ context.Context, c Call) int {
 			return c.Fail(12, "error removing directory %s", a.home)
 		}
 	}
-	return 0
-}
-
-func getent(_ context.Context, c Call) int {
-	if len(c.Args) < 2 {
-		return c.Fail(1, "wrong number of arguments")
-	}
-	file, ok := map[string]string{"passwd": "/etc/passwd", "group": "/etc/group", "shadow": "/etc/shadow"}[c.Args[1]]
-	if c.Args[1] == "hosts" && len(c.Args) == 3 {
-		addr, err := c.Machine.resolve(c.Args[2])
-		if err != nil {
-			return 2
-		}
-		c.Print("%-15s %s\n", addr, c.Args[2])
-		return 0
-	}
-	if !ok {
-		return c.Fail(1, "Unknown database: %s", c.Args[1])
-	}
-	code := 0
-	records := c.Machine.records(file, 4)
-	if c.Args[1] == "shadow" && !c.Root() { // Nobody else may read it.
-		records = nil
-	}
-	if len(c.Args) == 2 {
-		for _, fields := range records {
-			c.Print("%s\n", strings.Join(fields, ":"))
-		}
-	}
-	for _, key := range c.Args[2:] {
-		i := slices.IndexFunc(records, func(fields []string) bool { return fields[0] == key || fields[2] == key })
-		if i < 0 {
-			code = 2
-			continue
-		}
-		c.Print("%s\n", strings.Join(records[i], ":"))
-	}
-	return code
-}
-
-func id(_ context.Context, c Call) int {
-	f, err := getopt(c.Args[1:], "u user g group G groups n name")
-	if err != nil {
-		return c.usage(1, err)
-	}
-	a := c.Machine.account(c.User)
-	if len(f.args) > 0 {
-		var ok bool
-		if a, ok = c.Machine.lookupUser(f.args[0]); !ok {
-			return c.Fail(1, "‘%s’: no such user", f.args[0])
-		}
-	}
-	gids := append([]int{a.gid}, a.groups...)
-	var named, both []string
-	for _, gid := range slices.Compact(gids) {
-		named = append(named, c.Machine.groupName(gid))
-		both = append(both, fmt.Sprintf("%d(%s)", gid, c.Machine.groupName(gid)))
-	}
-	switch byName := f.has("n", "name"); {
-	case f.has("u", "user") && byName:
-		c.Print("%s\n", a.name)
-	case f.has("u", "user"):
-		c.Print("%d\n", a.uid)
-	case f.has("g", "group") && byName:
-		c.Print("%s\n", named[0])
-	case f.has("g", "group"):
-		c.Print("%d\n", a.gid)
-	case f.has("G", "groups"):
-		c.Print("%s\n", strings.Join(named, " "))
-	default:
-		c.Print("uid=%d(%s) gid=%d(%s) groups=%s\n", a.uid, a.name, a.gid, named[0], strings.Join(both, ","))
-	}
-	return 0
-}
-
-func whoami(ctx context.Context, c Call) int {
-	if path.Base(c.Args[0]) == "groups" {
-		c.Args = append([]string{"id", "-Gn"}, c.Args[1:]...)
-		return id(ctx, c)
-	}
-	c.Print("%s\n", c.User)
 	return 0
 }

@@ -28,6 +28,14 @@ func (d device) path() string { return "/dev/" + d.name }
 // serial is the form of the UUID in /dev/disk/by-id.
 func (d device) serial() string { return strings.ToLower(strings.ReplaceAll(d.disk.UUID, "-", "")) }
 
+// names are the device's in /dev/disk/by-id.
+func (d device) names() []string {
+	if len(d.disk.ByID) > 0 {
+		return d.disk.ByID
+	}
+	return []string{"wwn-0x" + d.serial(), "scsi-3" + d.serial()}
+}
+
 // devices lists what is attached, in the order of the bus: sda, sda1, sdb, ...
 func (m *Machine) devices() []device {
 	disks := read(m, func(s *state) []Disk { return slices.Clone(s.Disks) })

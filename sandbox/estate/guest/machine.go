@@ -27,6 +27,8 @@ type Disk struct {
 	// System marks the disk that the operating system is on. Without one among the disks the machine shows a system
 	// disk of its own, 10 GiB, before all others.
 	System bool
+	// ByID are its names in /dev/disk/by-id on a bus other than SCSI: virtio-SERIAL. None: those that SCSI makes of the UUID.
+	ByID []string `json:",omitempty"`
 }
 
 // CloudInit is what the platform hands to cloud-init at the first boot.
@@ -85,6 +87,8 @@ type Machine struct {
 	saving  sync.Mutex // One writer of the state file at a time.
 	power   sync.Mutex // One Start, Stop or Reboot at a time.
 	udev    sync.Mutex // One maker of devices at a time.
+	// accountFiles lets one change passwd, group or shadow at a time.
+	accountFiles sync.Mutex
 }
 
 // run is what lives from a boot to the next.

@@ -9,6 +9,8 @@ import (
 	"sync"
 
 	"golang.org/x/crypto/ssh"
+
+	"fermata/sandbox/estate/forward"
 )
 
 // errDenied is the answer to every login that is not let in; it says no more, as sshd does.
@@ -88,8 +90,13 @@ func (s *server) connection(raw net.Conn) {
 	leave := s.machine.logins.add(conn.User(), func() { cancel(); _ = conn.Close() })
 	var sessions sync.WaitGroup
 	for offered := range channels {
-		if offered.ChannelType() != "session" {
-			_ = offered.Reject(ssh.UnknownChannelType, "only sessions here")
+		switch offered.ChannelType() {
+		case "session":
+		case forward.Channel: // As sshd has it: AllowTcpForwarding yes.
+			sessions.Go(func() { _ = forward.Serve(s.run.ctx, offered, s.dial) }) // The client is told.
+			continue
+		default:
+			_ = offered.Reject(ssh.UnknownChannelType, "unsupported channel type")
 			continue
 		}
 		channel, requests, err := offered.Accept()
@@ -104,4 +111,10 @@ func (s *server) connection(raw net.Conn) {
 	sessions.Wait()
 	cancel()
 	_ = conn.Close()
+}
+
+// dial connects from the machine's own address.
+func (s *server) dial(ctx context.Context, target string) (net.Conn, error) {
+	o := s.machine.options
+	return o.Network.Dial(ctx, o.Address, target)
 }

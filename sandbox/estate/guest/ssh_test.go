@@ -39,7 +39,11 @@ func TestSSHRefuses(t *testing.T) {
 	_, err = f.dial("nobody", f.signer)
 	require.ErrorContains(t, err, "unable to authenticate")
 	_, _, err = f.client().OpenChannel("direct-tcpip", nil)
-	require.ErrorContains(t, err, "only sessions here")
+	require.ErrorContains(t, err, "malformed destination")
+	_, err = f.client().Dial("tcp", "10.20.0.250:5432")
+	require.Error(t, err, "nobody is there")
+	_, _, err = f.client().OpenChannel("x11", nil)
+	require.ErrorContains(t, err, "unsupported channel type")
 	_, err = f.client().Listen("tcp", "127.0.0.1:0")
 	require.Error(t, err)
 }

@@ -22,6 +22,8 @@ var (
 	sudoAlias    = regexp.MustCompile(`^(User|Runas|Host|Cmnd|Cmd)_Alias\s+[A-Z][A-Z0-9_]*\s*=\s*\S`)
 	sudoRunas    = regexp.MustCompile(`^\(([^()]*)\)\s*`)
 	sudoDefaults = regexp.MustCompile(`^Defaults([@:!>][^ \t]+)?[ \t]+\S`)
+	sudoWord     = regexp.MustCompile(`^[A-Z][A-Z0-9_]*$`)
+	escaped      = regexp.MustCompile(`\\.`)
 	sudoInclude  = regexp.MustCompile(`^[@#](include|includedir)\s+/\S+$`)
 )
 
@@ -91,24 +93,16 @@ func splitCommands(list string) []string {
 	return append(all, strings.TrimSpace(list[begin:]))
 }
 
-// validCommand knows ALL, aliases, and absolute paths, whose arguments escape what has a meaning (sudoers(5), "Other special
-// characters") and are either patterns or one regular expression between ^ and $.
+// validCommand knows ALL, aliases, sudoedit, and absolute paths, whose arguments escape what has a meaning (sudoers(5), "Other
+// special characters").
 func validCommand(command string) bool {
 	command = strings.TrimSpace(strings.TrimLeft(command, "! "))
-	if regexp.MustCompile(`^[A-Z][A-Z0-9_]*$`).MatchString(command) {
+	name, args, _ := strings.Cut(command, " ")
+	if sudoWord.MatchString(command) || name == "sudoedit" {
 		return true
 	}
-	name, args, _ := strings.Cut(command, " ")
-	if !path.IsAbs(name) || strings.ContainsAny(name, `:="`) {
-		return false
-	}
-	args = strings.TrimSpace(args)
-	if strings.HasPrefix(args, "^") && strings.HasSuffix(args, "$") {
-		_, err := regexp.Compile(args)
-		return err == nil
-	}
-	plain := regexp.MustCompile(`\\.`).ReplaceAllString(args, "")
-	return !strings.ContainsAny(plain, `:=\`) && (args == `""` || !strings.Contains(plain, `"`))
+	plain := escaped.ReplaceAllString(args, "")
+	return path.IsAbs(name) && !strings.ContainsAny(name, `:="`) && path.Base(name) != "sudoedit" && !strings.ContainsAny(plain, `:=\`)
 }
 
 // sudoRules are those of all files that sudo reads: it ignores names with a dot or a tilde at the end, and files that others
@@ -217,7 +211,12 @@ func visudo(c Call) int {
 		return c.Fail(1, "unable to open %s: %s", file, reason(err))
 	}
 	if _, bad := parseSudoers(string(data)); bad > 0 {
-		fmt.Fprintf(c.Stderr, "%s:%d:%d: syntax error\n%s\n", file, bad, 1, strings.Split(string(data), "\n")[bad-1])
+		line := strings.Split(string(data), "\n")[bad-1]
+		what := "syntax error"
+		if strings.Contains(line, "/sudoedit") {
+			what = "sudoedit should not be specified with a path"
+		}
+		fmt.Fprintf(c.Stderr, "%s:%d:%d: %s\n%s\n", file, bad, len(line), what, line)
 		return 1
 	}
 	c.Print("%s: parsed OK\n", file)

@@ -46,7 +46,10 @@ func (m *Machine) wantedDevices() (nodes map[string]bool, links map[string]strin
 		if d.partition {
 			suffix = "-part1"
 		}
-		names := []string{"/dev/disk/by-id/wwn-0x" + d.serial() + suffix, "/dev/disk/by-id/scsi-3" + d.serial() + suffix}
+		var names []string
+		for _, name := range d.names() {
+			names = append(names, "/dev/disk/by-id/"+name+suffix)
+		}
 		if uuid := m.filesystemOf(d).UUID; uuid != "" {
 			names = append(names, "/dev/disk/by-uuid/"+uuid)
 		}

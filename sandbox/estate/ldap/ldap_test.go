@@ -180,7 +180,8 @@ func TestActiveDirectoryRefuses(t *testing.T) {
 func TestBadOptions(t *testing.T) {
 	t.Parallel()
 	for _, o := range []ldap.Options{
-		{}, {Folder: t.TempDir(), AdminDN: admin, AdminPassword: "short", Base: "dc=a"},
+		{},
+		{Folder: t.TempDir(), AdminDN: admin, AdminPassword: "short", Base: "dc=a"},
 		{Folder: t.TempDir(), AdminDN: admin, AdminPassword: password, Base: "o=a"},
 		{Folder: t.TempDir(), AdminDN: "admin", AdminPassword: password, Base: "dc=a"},
 		{Folder: t.TempDir(), AdminDN: admin, AdminPassword: password, Base: "dc=a", Flavour: "novell"},

@@ -115,8 +115,11 @@ func (s *Server) tokenView(t token, project string, methods []string) object {
 	base := s.web.URL()
 	var catalog []object
 	for _, entry := range []struct{ kind, name, path string }{
-		{"identity", "keystone", "/identity"}, {"compute", "nova", "/compute/v2.1"}, {"network", "neutron", "/network"},
-		{"image", "glance", "/image"}, {"block-storage", "cinder", "/volume/v3/" + t.Project},
+		{"identity", "keystone", "/identity"},
+		{"compute", "nova", "/compute/v2.1"},
+		{"network", "neutron", "/network"},
+		{"image", "glance", "/image"},
+		{"block-storage", "cinder", "/volume/v3/" + t.Project},
 	} {
 		var endpoints []object
 		for _, face := range []string{"public", "internal", "admin"} {

@@ -18,7 +18,7 @@ import (
 // certified is an sshd that shows a certificate of its host key.
 const certified = `HostKey /etc/ssh/own_key
 HostCertificate /etc/ssh/own_key-cert.pub
-AuthorizedKeysFile /etc/ssh/authorized_keys
+AuthorizedKeysFile /etc/ssh/authorized_keys.d/%u
 UsePAM no
 PasswordAuthentication no
 UseDNS no

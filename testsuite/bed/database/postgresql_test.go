@@ -25,7 +25,9 @@ import (
 	"fermata/testsuite/bed/postgres"
 )
 
-func TestMain(m *testing.M) { os.Exit(host.Main(m, host.Installed(postgres.Packages(), bed.Packages()))) }
+func TestMain(m *testing.M) {
+	os.Exit(host.Main(m, host.Installed(postgres.Packages(), bed.Packages(), []string{"openssh-server"})))
+}
 
 // guarded lets the superuser in without a password, and everybody else with one, over TLS or, for the suite's relay, without.
 const guarded = `local all postgres trust

@@ -20,6 +20,9 @@ const (
 
 const hostKeyFile = "/etc/ssh/ssh_host_ed25519_key"
 
+// keysFolder holds the keys of the machine's two accounts; those of others are where sshd looks by itself.
+const keysFolder = "/etc/ssh/authorized_keys.d"
+
 // furnish adds the accounts, a host key, and an sshd that knows both.
 func (m *Machine) furnish(files map[string]string) error {
 	key, err := m.makeHostKey()
@@ -29,7 +32,7 @@ func (m *Machine) furnish(files map[string]string) error {
 	files["/etc/hostname"] = m.o.Name + "\n"
 	files["/etc/hosts"] = "127.0.0.1 localhost\n" + m.o.Address + " " + m.o.Name + "\n"
 	files["/etc/ssh/sshd_config"] = "ListenAddress " + m.o.Address + "\nHostKey " + hostKeyFile + `
-AuthorizedKeysFile /etc/ssh/authorized_keys
+AuthorizedKeysFile ` + keysFolder + `/%u .ssh/authorized_keys
 UsePAM no
 PasswordAuthentication no
 PermitRootLogin no
@@ -39,7 +42,9 @@ MaxStartups 200
 Subsystem sftp internal-sftp
 `
 	files[hostKeyFile] = key
-	files["/etc/ssh/authorized_keys"] = strings.Join(m.o.AuthorizedKeys, "\n") + "\n"
+	for _, name := range []string{User, Guest} {
+		files[keysFolder+"/"+name] = strings.Join(m.o.AuthorizedKeys, "\n") + "\n"
+	}
 	files["/etc/sudoers.d/"+User] = User + " ALL=(ALL) NOPASSWD: ALL\n"
 	return m.accounts(files)
 }

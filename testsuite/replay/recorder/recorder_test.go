@@ -41,6 +41,7 @@ func stories() []story {
 	all = append(all, governed()...)
 	all = append(all, changes()...)
 	all = append(all, fleets()...)
+	all = append(all, instances()...)
 	return append(all, inquiries()...)
 }
 

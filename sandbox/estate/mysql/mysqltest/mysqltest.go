@@ -71,8 +71,14 @@ func (s Server) Prepare(t *testing.T) {
 		"GRANT CREATE USER, PROCESS, CONNECTION ADMIN ON *.* TO '"+Admin+"'@'%'",
 		"GRANT SELECT (User, Host) ON mysql.user TO '"+Admin+"'@'%'",
 		"GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, REFERENCES, INDEX, ALTER, CREATE TEMPORARY TABLES, LOCK TABLES, EXECUTE, CREATE VIEW, SHOW VIEW, CREATE ROUTINE, ALTER ROUTINE, EVENT, TRIGGER ON *.* TO '"+Admin+"'@'%' WITH GRANT OPTION",
-		"CREATE USER '"+Weak+"'@'%' IDENTIFIED BY '"+AdminPassword+"'",
 	)
+	s.PrepareWeak(t)
+}
+
+// PrepareWeak makes the account that may do nothing.
+func (s Server) PrepareWeak(t *testing.T) {
+	t.Helper()
+	s.administer(t, "", "CREATE USER '"+Weak+"'@'%' IDENTIFIED BY '"+AdminPassword+"'")
 }
 
 // Open returns a system of the suite on the server.
@@ -95,7 +101,7 @@ func (s Server) Open(t *testing.T) databasetest.System {
 			t.Helper()
 			s.administer(t, "", "GRANT PROCESS ON *.* TO '"+role+"'@'%'")
 		},
-		Connect: s.connect,
+		Connect: s.Connect,
 		Dump:    func(t *testing.T) string { t.Helper(); return s.dump(t, suffix) },
 	}
 }
@@ -106,7 +112,8 @@ func denies(err error) bool {
 	return errors.As(err, &said) && slices.Contains([]uint16{1044, 1045, 1142, 1143, 1227, 3118, 4151}, said.Number)
 }
 
-func (s Server) connect(t *testing.T, role, password, database string) *sql.DB {
+// Connect prepares a connection without TLS.
+func (s Server) Connect(t *testing.T, role, password, database string) *sql.DB {
 	t.Helper()
 	c := mysql.NewConfig()
 	c.User, c.Passwd, c.Net, c.Addr, c.DBName, c.InterpolateParams, c.Logger = role, password, "tcp", s.Address, database, true, &mysql.NopLogger{}
@@ -120,7 +127,7 @@ func (s Server) connect(t *testing.T, role, password, database string) *sql.DB {
 // administer runs statements as who may do everything.
 func (s Server) administer(t *testing.T, database string, statements ...string) {
 	t.Helper()
-	db := s.connect(t, s.User, s.Password, database)
+	db := s.Connect(t, s.User, s.Password, database)
 	defer func() { _ = db.Close() }()
 	for _, statement := range statements {
 		_, err := db.ExecContext(context.WithoutCancel(t.Context()), statement)
@@ -143,7 +150,7 @@ func (s Server) make(t *testing.T, database, role string) {
 
 func (s Server) rows(t *testing.T, query string, args ...any) []string {
 	t.Helper()
-	db := s.connect(t, s.User, s.Password, "")
+	db := s.Connect(t, s.User, s.Password, "")
 	defer func() { _ = db.Close() }()
 	rows, err := db.QueryContext(context.WithoutCancel(t.Context()), query, args...)
 	require.NoError(t, err, query)

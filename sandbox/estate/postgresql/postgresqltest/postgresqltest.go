@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -87,9 +88,12 @@ func (s Server) Open(t *testing.T) databasetest.System {
 		Bare: driver(Admin, AdminPassword, func(c *postgresql.Config) { c.Archives = "" }), Secret: WrongPassword,
 		Suffix: suffix, Relay: relay, Log: s.Log, Denies: denies, Make: s.make,
 		Statement: func(t *testing.T, database, statement string) { t.Helper(); s.administer(t, database, statement) },
-		Excess:    func(t *testing.T, role string) { t.Helper(); s.administer(t, "postgres", "ALTER ROLE "+role+" CREATEDB") },
-		Connect:   s.connect,
-		Dump:      func(t *testing.T) string { t.Helper(); return s.dump(t, suffix) },
+		Excess: func(t *testing.T, role string) {
+			t.Helper()
+			s.administer(t, "postgres", "ALTER ROLE "+role+" CREATEDB")
+		},
+		Connect: s.connect,
+		Dump:    func(t *testing.T) string { t.Helper(); return s.dump(t, suffix) },
 	}
 }
 
@@ -114,12 +118,29 @@ func (s Server) connect(t *testing.T, role, password, database string) *sql.DB {
 func (s Server) administer(t *testing.T, database string, statements ...string) {
 	t.Helper()
 	db := s.connect(t, s.User, s.Password, database)
-	defer func() { _ = db.Close() }() // A database with sessions is not dropped.
+	defer s.leave(t, db, database)
 	db.SetMaxOpenConns(1)
 	for _, statement := range append([]string{"SET log_statement = 'none'"}, statements...) {
 		_, err := db.ExecContext(context.WithoutCancel(t.Context()), statement)
 		require.NoError(t, err, statement)
 	}
+}
+
+// leave ends a superuser's sessions and waits until the server knows it: the driver's account cannot end them, and a database
+// with one is not dropped.
+func (s Server) leave(t *testing.T, db *sql.DB, database string) {
+	t.Helper()
+	require.NoError(t, db.Close())
+	if database == "postgres" {
+		return
+	}
+	server := s.connect(t, s.User, s.Password, "postgres")
+	defer func() { _ = server.Close() }()
+	require.Eventually(t, func() bool {
+		var left int
+		err := server.QueryRowContext(context.WithoutCancel(t.Context()), "SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND usename = $2", database, s.User).Scan(&left)
+		return err == nil && left == 0
+	}, 10*time.Second, 10*time.Millisecond)
 }
 
 func (s Server) make(t *testing.T, database, role string) {
@@ -135,7 +156,7 @@ func (s Server) make(t *testing.T, database, role string) {
 func (s Server) rows(t *testing.T, database, query string, args ...any) []string {
 	t.Helper()
 	db := s.connect(t, s.User, s.Password, database)
-	defer func() { _ = db.Close() }()
+	defer s.leave(t, db, database)
 	rows, err := db.QueryContext(context.WithoutCancel(t.Context()), query, args...)
 	require.NoError(t, err)
 	defer func() { _ = rows.Close() }()
