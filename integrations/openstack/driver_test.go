@@ -14,6 +14,7 @@ import (
 	"fermata/activities/operation"
 	"fermata/activities/secret"
 	"fermata/integrations/openstack"
+	"fermata/sandbox/estate/machine"
 	emulator "fermata/sandbox/estate/openstack"
 	"fermata/spec"
 )
@@ -184,13 +185,13 @@ func TestASilentConsole(t *testing.T) {
 // silent guests never end their boot.
 type silent struct{}
 
-func (silent) Boot(ctx context.Context, _ emulator.Machine) ([]string, error) {
+func (silent) Boot(ctx context.Context, _ machine.Machine) ([]string, error) {
 	<-ctx.Done()
 	return nil, ctx.Err()
 }
-func (silent) Shutdown(string) error                  { return nil }
-func (silent) Destroy(string) error                   { return nil }
-func (silent) SetDisks(string, []emulator.Disk) error { return nil }
+func (silent) Shutdown(string) error                 { return nil }
+func (silent) Destroy(string) error                  { return nil }
+func (silent) SetDisks(string, []machine.Disk) error { return nil }
 
 func TestPlanRefuses(t *testing.T) {
 	t.Parallel()
