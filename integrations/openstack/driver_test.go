@@ -13,6 +13,7 @@ import (
 	"fermata/activities/fault"
 	"fermata/activities/operation"
 	"fermata/activities/secret"
+	"fermata/integrations/cloudx"
 	"fermata/integrations/openstack"
 	"fermata/sandbox/estate/machine"
 	emulator "fermata/sandbox/estate/openstack"
@@ -97,7 +98,7 @@ func TestWorkersAccess(t *testing.T) {
 	t.Parallel()
 	b := start(t, func(o *emulator.Options) { o.OpenGroups = true })
 	c := b.config()
-	c.Access = openstack.Access{From: []string{"10.99.0.7/24", "2001:db8:99::/64"}, Port: 2222}
+	c.Access = cloudx.Access{From: []string{"10.99.0.7/24", "2001:db8:99::/64"}, Port: 2222}
 	d, o := open(t, c), op("01JRUNA", "group", "web-01")
 	var group cloud.Group
 	for range 2 {
