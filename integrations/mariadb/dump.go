@@ -2,6 +2,8 @@ package mariadb
 
 import (
 	"context"
+	"os/exec"
+	"strings"
 
 	"fermata/activities/database"
 	"fermata/activities/fault"
@@ -42,7 +44,11 @@ func (d *Driver) dump(ctx context.Context, op operation.Op, db database.Database
 	if err != nil {
 		return database.Archive{}, fault.Wrap(fault.KindOf(err), err, "dumping database "+db.Name)
 	}
-	options := dbx.Render("client", d.config.settings(d.site.Address, d.config.User, "", dbx.Quoted(password), d.config.CA))
+	own := d.config
+	if own.Vendor, err = programVendor(ctx, own.DumpProgram); err != nil {
+		return database.Archive{}, err
+	}
+	options := dbx.Render("client", own.settings(d.site.Address, own.User, "", dbx.Quoted(password), own.CA))
 	file, remove, err := dbx.Private(options.Reveal())
 	if err != nil {
 		return database.Archive{}, err
@@ -52,4 +58,16 @@ func (d *Driver) dump(ctx context.Context, op operation.Op, db database.Database
 		Program: d.config.DumpProgram, Args: []string{"--defaults-file=" + file, "--single-transaction", "--routines", "--events", "--triggers", db.Name},
 		Password: password, Suffix: ".sql",
 	})
+}
+
+// programVendor says whose words a program takes, which need not be the server's vendor: Debian's mysqldump is MariaDB's.
+func programVendor(ctx context.Context, program string) (string, error) {
+	text, err := exec.CommandContext(ctx, program, "--version").Output() //nolint:gosec // Of the configuration, without a shell.
+	switch {
+	case err != nil:
+		return "", fault.New(fault.Invalid, "asking %s for its version: %w: install it, or set dumpProgram", program, err)
+	case strings.Contains(string(text), "MariaDB"):
+		return vendorMariaDB, nil
+	}
+	return vendorMySQL, nil
 }
