@@ -11,9 +11,12 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/converter"
 
+	"fermata/client"
+	"fermata/config"
+	"fermata/config/providers"
 	"fermata/sandbox"
-	"fermata/spec"
 	"fermata/testsuite/judge"
 	"fermata/testsuite/stage"
 )
@@ -24,8 +27,10 @@ type bench struct {
 	points     points
 	supervisor *supervisor
 	judge      *judge.Judge
-	dreams     chan string  // What a sleeper did not come to: nobody else finished its step.
-	refused    atomic.Int32 // Runs that were refused while they planned, and started again.
+	admin      *client.Client          // Of Temporal: people may not speak to what only runs start.
+	data       converter.DataConverter // Opens what is sealed in Temporal.
+	dreams     chan string             // What a sleeper did not come to: nobody else finished its step.
+	refused    atomic.Int32            // Runs that were refused while they planned, and started again.
 }
 
 // lay prepares a bench in a folder: nothing runs yet. It returns the environment of a process in a role.
@@ -55,7 +60,9 @@ func setup(t *testing.T, workers int) *bench {
 	for n := range workers {
 		b.supervisor.keep(t, workerName(n), as(roleWorker))
 	}
-	b.judge = &judge.Judge{Estate: b.Estate, Folder: folder}
+	b.admin, b.data = b.Admin(t), seal(t, b.Config)
+	b.judge = &judge.Judge{Estate: b.Estate, Folder: folder, Temporal: b.Client.Temporal()}
+	b.generous(t)
 	go b.wake(t.Context())
 	return b
 }
@@ -93,26 +100,14 @@ func freePorts(t *testing.T, n int) []int {
 	return ports
 }
 
-// server is one that the suite provisions.
-type server struct {
-	name    string
-	address string
-	spec    *spec.Server
-}
-
-// numbered is the example that users start from, under another name and address. Its disk is small: emulated disks are
-// files.
-func numbered(t *testing.T, n int) server {
+// seal is what opens payloads, as the installation says.
+func seal(t *testing.T, installation string) converter.DataConverter {
 	t.Helper()
-	file := filepath.Join(stage.Root(t), "examples", "web-server.yaml")
-	data, err := os.ReadFile(file)
+	cfg, err := config.Load(installation)
 	require.NoError(t, err)
-	s := server{name: fmt.Sprintf("web-%03d", n), address: fmt.Sprintf("10.20.0.%d", 10+n)}
-	// The secret keeps its name: the sandbox has one.
-	text := strings.NewReplacer("web-01-session-key", "web-01-session-key", "web-01", s.name, "10.20.0.11", s.address, "20GiB", "1GiB").Replace(string(data))
-	s.spec, err = spec.Parse(file, []byte(text))
+	options, err := client.FromConfig(t.Context(), cfg, providers.Keys, nil)
 	require.NoError(t, err)
-	return s
+	temporal, err := options.TemporalOptions()
+	require.NoError(t, err)
+	return temporal.DataConverter
 }
-
-func (s server) target() string { return "server/" + s.name }

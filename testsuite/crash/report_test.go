@@ -28,24 +28,24 @@ func publish(text string) error {
 func (r *table) publish(s sums) error {
 	var text strings.Builder
 	fmt.Fprintf(&text, "## %s\n\n", r.title)
-	for _, workflow := range processes() {
+	for _, p := range processes() {
 		var steps, others []row
 		for _, one := range r.rows {
 			switch {
-			case one.at.Workflow != workflow:
-			case r.place(one) < len(r.example.places[workflow]):
+			case one.process != p:
+			case r.place(one) < len(r.example.places[p]):
 				steps = append(steps, one)
 			default:
 				others = append(others, one)
 			}
 		}
-		grid(&text, workflow, steps)
-		grid(&text, workflow, others)
+		grid(&text, string(p), steps)
+		grid(&text, string(p), others)
 	}
 	return publish(text.String() + s.String())
 }
 
-func grid(text *strings.Builder, workflow string, rows []row) {
+func grid(text *strings.Builder, title string, rows []row) {
 	var kinds []kind
 	var steps []string
 	for _, one := range rows {
@@ -60,7 +60,7 @@ func grid(text *strings.Builder, workflow string, rows []row) {
 		return
 	}
 	slices.SortFunc(kinds, func(a, b kind) int { return column(a) - column(b) })
-	fmt.Fprintf(text, "| %s |", workflow)
+	fmt.Fprintf(text, "| %s |", title)
 	for _, k := range kinds {
 		fmt.Fprintf(text, " %s |", k)
 	}

@@ -2,31 +2,31 @@ package crash
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
 
-	"fermata/client"
-	"fermata/spec"
 	"fermata/testsuite/judge"
 	"fermata/wire"
 	"fermata/worker"
 )
 
-// processes are the workflows that the suite carries, in the order in which a server goes through them.
-func processes() []string {
-	return []string{wire.ProvisionServer, wire.ChangeServer, wire.DecommissionServer}
-}
-
 // A process that is added to the worker must be carried here, or stand here as one that changes no system.
 func TestEveryProcessIsCarried(t *testing.T) {
 	t.Parallel()
-	known := append(processes(), wire.PlanServer, wire.CompareServer, wire.CheckSystems, wire.ReadRecords, wire.HoldReservation)
+	var known []string
+	for _, p := range processes() {
+		known = append(known, p.workflow())
+	}
+	known = append(known, wire.PlanServer, wire.PlanInstance, wire.CompareServer, wire.CheckSystems, wire.ReadRecords, wire.HoldReservation)
 	// The guard only answers, and a notice is sent at least once by promise; the sandbox that is killed here three times has both.
 	known = append(known, wire.Guard, wire.SendNotice)
 	// A fleet changes nothing but through ProvisionServer, which is carried here by itself; what of it survives a new execution
@@ -35,118 +35,152 @@ func TestEveryProcessIsCarried(t *testing.T) {
 	worker.RegisterWorkflows(func(name string, _ any) { require.Contains(t, known, name) })
 }
 
-// request asks for a process of a server, kept so long before it is gone for good.
-func request(workflow string, s server, grace time.Duration) (client.Request, error) {
-	switch workflow {
-	case wire.ProvisionServer:
-		return client.Provision(s.spec)
-	case wire.ChangeServer:
-		return client.Change(s.later())
-	}
-	return client.Decommission(s.name, &grace)
-}
-
-// later is the server as it is asked for on its second day: something of every kind that can be changed.
-func (s server) later() *spec.Server {
-	asked := *s.spec
-	asked.Spec.Compute.CPUs *= 2 // With a restart.
-	asked.Spec.Storage = slices.Clone(asked.Spec.Storage)
-	asked.Spec.Storage[0].Size *= 2
-	asked.Spec.OS.Packages = append(slices.Clone(asked.Spec.OS.Packages), "jq")
-	asked.Spec.OS.Files = append(slices.Clone(asked.Spec.OS.Files), spec.File{Path: "/etc/hello.txt", Content: "hello\n", Owner: "root", Mode: "0644"})
-	asked.Spec.Firewall = append(slices.Clone(asked.Spec.Firewall), spec.Rule{Name: "admin", From: []string{"10.9.0.0/16"}, Protocol: "tcp", Port: 22})
-	balancer, application := *asked.Spec.LoadBalancer, *asked.Spec.Application
-	balancer.Weight = 7
-	application.Config = slices.Clone(application.Config)
-	application.Config[0].Content += "# Changed.\n"
-	asked.Spec.LoadBalancer, asked.Spec.Application = &balancer, &application
-	return &asked
-}
-
 // done carries a run to its end; anything but done is an error.
-func (b *bench) done(ctx context.Context, workflow string, s server) error {
-	r, err := request(workflow, s, time.Second)
+func (b *bench) done(ctx context.Context, p process, s subject) error {
+	if p == wire.ExpireAccount {
+		return b.expire(ctx, s.target(p))
+	}
+	r, err := s.request(p, time.Second)
 	if err != nil {
 		return err
 	}
 	out, err := b.attend(ctx, r, deeds{})
 	if err == nil && out.Outcome != wire.Done {
-		err = fmt.Errorf("%s ended %s: %s", r.WorkflowID(), out.Outcome, out.Reason)
+		err = fmt.Errorf("%s of %s ended %s: %s", p, r.WorkflowID(), out.Outcome, out.Reason)
 	}
 	return err
 }
 
-// example is what an undisturbed server leaves: its steps and what the systems then hold.
+// example is what undisturbed subjects leave: their steps and what the systems then hold.
 type example struct {
-	steps  map[string][]string // By workflow type.
-	places map[string][]string // The same, and the further activities of steps that have several.
-	facts  map[string][]string // After it, by workflow type.
+	steps  map[process][]string
+	places map[process][]string  // The same, and the further activities of steps that have several.
+	facts  map[string][][]string // By life: after each of its processes.
+}
+
+// before are the facts that a process of a life begins with.
+func (e example) before(l life, process int) []string {
+	if process == 0 {
+		return nil
+	}
+	return e.facts[l.name][process-1]
 }
 
 // onPaper is the step of a change that asks nobody and does nothing: the record holds it. There is no moment to kill anything at.
 const onPaper = "paper"
 
-// undisturbed carries one server through all processes before anything is armed.
+// consentGate is where the decommission of an instance waits for somebody who approves that its database is dropped. No activity
+// of the step stands for it.
+const consentGate = "consent/drop"
+
+// undisturbed carries one subject through each life before anything is armed, side by side.
 func (b *bench) undisturbed(t *testing.T) example {
 	t.Helper()
-	e := example{steps: map[string][]string{}, places: map[string][]string{}, facts: map[string][]string{}}
-	s := numbered(t, 0)
-	for _, workflow := range processes() {
-		require.NoError(t, b.done(t.Context(), workflow, s))
-		p, err := b.Client.Progress(t.Context(), s.target(), "")
-		require.NoError(t, err)
-		require.Equal(t, workflow, p.Kind)
-		further := b.further(t, s.target())
-		for _, step := range p.Steps {
-			if step.ID == onPaper {
-				continue
+	e := example{steps: map[process][]string{}, places: map[process][]string{}, facts: map[string][][]string{}}
+	var group sync.WaitGroup
+	var mu sync.Mutex
+	for _, l := range lives() {
+		s := l.born(t, l.calm)
+		group.Go(func() {
+			for _, p := range l.course {
+				steps, places, facts, err := b.calm(t.Context(), p, s)
+				mu.Lock()
+				if !assert.NoError(t, err, "%s of %s", p, s.name()) {
+					mu.Unlock()
+					return
+				}
+				e.steps[p], e.places[p], e.facts[l.name] = steps, places, append(e.facts[l.name], facts)
+				mu.Unlock()
 			}
-			e.steps[workflow] = append(e.steps[workflow], step.ID)
-			e.places[workflow] = append(append(e.places[workflow], step.ID), further[step.ID]...)
-		}
-		if workflow != wire.DecommissionServer {
-			require.Eventually(t, func() bool { return b.up(t, s) }, time.Minute, 200*time.Millisecond, "the balancer finds it healthy")
-		}
-		e.facts[workflow], err = b.judge.Facts(t.Context(), s.name, s.address)
-		require.NoError(t, err)
+		})
 	}
+	group.Wait()
+	require.False(t, t.Failed(), "a run that nobody disturbs ends well")
 	return e
 }
 
-// up reports whether the balancer finds the server healthy.
-func (b *bench) up(t *testing.T, s server) bool {
-	t.Helper()
-	facts, err := b.judge.Facts(t.Context(), s.name, s.address)
-	return err == nil && slices.ContainsFunc(facts, func(f string) bool { return strings.HasPrefix(f, "member in force") && strings.Contains(f, " UP ") })
+// calm carries one process that nothing disturbs, and looks what it consists of and leaves.
+func (b *bench) calm(ctx context.Context, p process, s subject) (steps, places, facts []string, err error) {
+	if err := b.done(ctx, p, s); err != nil {
+		return nil, nil, nil, err
+	}
+	if steps, places, err = b.places(ctx, p, s); err != nil {
+		return nil, nil, nil, err
+	}
+	waiting, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	outward := strings.HasPrefix(string(p), "Decommission")
+	var trouble error
+	err = every(waiting, 200*time.Millisecond, func() bool {
+		facts, trouble = s.facts(ctx, b.judge)
+		return trouble != nil || outward || s.served(facts)
+	})
+	return steps, places, facts, errors.Join(err, trouble)
 }
 
-// further finds in the history of the latest run the second and later activities of steps, by step.
-func (b *bench) further(t *testing.T, workflowID string) map[string][]string {
-	t.Helper()
-	seen, found := map[string]bool{}, map[string][]string{}
-	history := b.Client.Temporal().GetWorkflowHistory(t.Context(), workflowID, "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
-	for history.HasNext() {
-		event, err := history.Next()
-		require.NoError(t, err)
-		if a := event.GetActivityTaskScheduledEventAttributes(); a != nil {
-			if seen[a.GetActivityId()] {
-				at := place{Step: a.GetActivityId()}.further(a.GetActivityType().GetName())
-				found[a.GetActivityId()] = append(found[a.GetActivityId()], at.Step)
+// places are the steps of a process that has just ended, and with the further activities of steps that have several.
+func (b *bench) places(ctx context.Context, p process, s subject) (steps, places []string, err error) {
+	order, further, err := b.activities(ctx, s.target(p))
+	if err != nil {
+		return nil, nil, err
+	}
+	if p != wire.ExpireAccount { // It has no progress: its steps are its activities.
+		progress, err := b.Client.Progress(ctx, s.target(p), "")
+		if err != nil {
+			return nil, nil, err
+		}
+		if progress.Kind != p.workflow() {
+			return nil, nil, fmt.Errorf("the latest run of %s is %s", s.target(p), progress.Kind)
+		}
+		order = nil
+		for _, step := range progress.Steps {
+			if step.ID == "drop" && p == wire.DecommissionInstance {
+				order = append(order, consentGate)
 			}
-			seen[a.GetActivityId()] = true
+			order = append(order, step.ID)
 		}
 	}
-	return found
+	for _, step := range order {
+		if only := p.differs(); step == onPaper || only != nil && !slices.Contains(only, step) {
+			continue
+		}
+		steps = append(steps, step)
+		places = append(append(places, step), further[step]...)
+	}
+	return steps, places, nil
+}
+
+// activities finds in the history of the latest run the ids of activities in their order, and the second and later ones of the
+// same id.
+func (b *bench) activities(ctx context.Context, workflowID string) (order []string, further map[string][]string, err error) {
+	further = map[string][]string{}
+	history := b.Client.Temporal().GetWorkflowHistory(ctx, workflowID, "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for history.HasNext() {
+		event, err := history.Next()
+		if err != nil {
+			return nil, nil, err
+		}
+		a := event.GetActivityTaskScheduledEventAttributes()
+		switch {
+		case a == nil:
+		case slices.Contains(order, a.GetActivityId()):
+			at := place{Step: a.GetActivityId()}.further(a.GetActivityType().GetName())
+			further[a.GetActivityId()] = append(further[a.GetActivityId()], at.Step)
+		default:
+			order = append(order, a.GetActivityId())
+		}
+	}
+	return order, further, nil
 }
 
 // settled looks until the verdict is good, or for so long that it will not become so by itself: a health check takes a
 // moment.
-func (b *bench) settled(ctx context.Context, s server, compare func(facts []string) judge.Verdict) (v judge.Verdict, err error) {
+func (b *bench) settled(ctx context.Context, s subject, compare func(facts []string) judge.Verdict) (v judge.Verdict, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
 	_ = every(ctx, 500*time.Millisecond, func() bool {
 		var facts []string
-		if facts, err = b.judge.Facts(context.WithoutCancel(ctx), s.name, s.address); err != nil {
+		if facts, err = s.facts(context.WithoutCancel(ctx), b.judge); err != nil {
 			return false
 		}
 		v = compare(slices.DeleteFunc(facts, refusal))

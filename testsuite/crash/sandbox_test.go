@@ -27,7 +27,7 @@ func TestSandboxAndWorkerDieThreeTimes(t *testing.T) {
 	b.supervisor.keep(t, workerName(0), as(roleWorker))
 	steps := []string{"deploy", "application", "ready"}
 	for _, step := range steps {
-		require.NoError(t, b.points.arm(place{Workflow: wire.ProvisionServer, Target: s.target(), Step: step}, everything))
+		require.NoError(t, b.points.arm(place{Workflow: wire.ProvisionServer, Target: s.target(wire.ProvisionServer), Step: step}, everything))
 	}
 	require.NoError(t, b.done(t.Context(), wire.ProvisionServer, s))
 	require.Equal(t, len(steps), b.supervisor.killed(roleTemporal))
@@ -48,12 +48,15 @@ func TestSandboxAndWorkerDieThreeTimes(t *testing.T) {
 }
 
 // healthy are the facts once the balancer finds the server healthy.
-func (b *bench) healthy(t *testing.T, s server) []string {
+func (b *bench) healthy(t *testing.T, s subject) []string {
 	t.Helper()
 	b.judge = &judge.Judge{Estate: b.Estate, Folder: b.Folder}
-	require.Eventually(t, func() bool { return b.up(t, s) }, time.Minute, 200*time.Millisecond, "the balancer finds it healthy")
-	facts, err := b.judge.Facts(t.Context(), s.name, s.address)
-	require.NoError(t, err)
+	var facts []string
+	require.Eventually(t, func() bool {
+		var err error
+		facts, err = s.facts(t.Context(), b.judge)
+		return err == nil && s.served(facts)
+	}, time.Minute, 200*time.Millisecond, "the balancer finds it healthy")
 	return facts
 }
 

@@ -12,7 +12,9 @@ var (
 	patience = setting("FERMATA_CRASH_PATIENCE", 4*time.Minute, time.ParseDuration)
 	// silence is how long a worker may be silent before its step is given to another. Users have 15 seconds.
 	silence = setting("FERMATA_CRASH_SILENCE", 3*time.Second, time.ParseDuration)
-	// sideBySide is how many servers are carried at the same time.
+	// atOnce is how many points a run of the short form meets.
+	atOnce = setting("FERMATA_CRASH_AT_ONCE", 2, strconv.Atoi)
+	// sideBySide is how many servers and instances are carried at the same time.
 	sideBySide = setting("FERMATA_CRASH_SIDE_BY_SIDE", 16, strconv.Atoi)
 	// report is a file that the tables are also written to, as Markdown; empty: none.
 	report = os.Getenv("FERMATA_CRASH_REPORT")

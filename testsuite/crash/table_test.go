@@ -11,10 +11,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fermata/testsuite/judge"
+	"fermata/wire"
 )
 
 // row is what became of one point.
 type row struct {
+	process process
 	at      place
 	kind    kind
 	verdict judge.Verdict // Without what the ledger lists.
@@ -61,10 +63,10 @@ func newTable(title string, b *bench, e example) *table {
 	return &table{title: title, bench: b, example: e, began: time.Now()}
 }
 
-func (r *table) add(one row) {
+func (r *table) add(rows ...row) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.rows = append(r.rows, one)
+	r.rows = append(r.rows, rows...)
 }
 
 // conclude prints the table, and fails the test for everything that is not as it should be.
@@ -86,9 +88,10 @@ func (r *table) conclude(t *testing.T) {
 }
 
 func (r *table) sort() {
+	order := processes()
 	slices.SortStableFunc(r.rows, func(a, b row) int {
-		if a.at.Workflow != b.at.Workflow {
-			return strings.Compare(b.at.Workflow, a.at.Workflow)
+		if a.process != b.process {
+			return slices.Index(order, a.process) - slices.Index(order, b.process)
 		}
 		return r.place(a) - r.place(b)
 	})
@@ -96,15 +99,15 @@ func (r *table) sort() {
 
 // place is where in the process a row stands; what is no step of it comes last.
 func (r *table) place(one row) int {
-	if i := slices.Index(r.example.places[one.at.Workflow], one.at.Step); i >= 0 {
+	if i := slices.Index(r.example.places[one.process], one.at.Step); i >= 0 {
 		return i
 	}
-	return len(r.example.places[one.at.Workflow])
+	return len(r.example.places[one.process])
 }
 
 func (r *table) text() string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "%-18s %-22s %-16s %-8s %-24s %5s  %s\n", "workflow", "step", "point", "server", "activity", "took", "outcome")
+	fmt.Fprintf(&text, "%-32s %-22s %-16s %-8s %-24s %5s  %s\n", "process", "step", "point", "subject", "activity", "took", "outcome")
 	for _, one := range r.rows {
 		f, ok := r.bench.points.firedAt(one.at)
 		outcome := one.outcome()
@@ -114,10 +117,17 @@ func (r *table) text() string {
 		if zombie, ok := r.bench.points.marked(woken, one.at); ok {
 			outcome += " (the sleeper: " + zombie + ")"
 		}
-		fmt.Fprintf(&text, "%-18s %-22s %-16s %-8s %-24s %4.0fs  %s\n", one.at.Workflow, one.at.Step, one.kind,
-			strings.TrimPrefix(one.at.Target, "server/"), f.Activity, one.took.Seconds(), outcome)
+		fmt.Fprintf(&text, "%-32s %-22s %-16s %-8s %-24s %4.0fs  %s\n", one.process, one.at.Step, one.kind,
+			called(one.at.Target), f.Activity, one.took.Seconds(), outcome)
 	}
 	return text.String()
+}
+
+// called is the subject's own name, of a workflow's id: server/web-001, expiry/instance/app-001/local/anna.
+func called(target string) string {
+	_, rest, _ := strings.Cut(strings.TrimPrefix(target, wire.ExpiryPrefix), "/")
+	name, _, _ := strings.Cut(rest, "/")
+	return name
 }
 
 // complain fails the test for what is not as it should be, and for points that did not fire.
@@ -125,10 +135,10 @@ func (r *table) complain(t *testing.T) {
 	t.Helper()
 	for _, one := range r.rows {
 		if !one.good() {
-			t.Errorf("%s %s of %s, %s: %s", one.at.Workflow, one.at.Step, one.at.Target, one.kind, one.outcome())
+			t.Errorf("%s %s of %s, %s: %s", one.process, one.at.Step, one.at.Target, one.kind, one.outcome())
 		}
 		if _, ok := r.bench.points.firedAt(one.at); !ok && !one.loose {
-			t.Errorf("%s %s of %s: the point %q did not fire", one.at.Workflow, one.at.Step, one.at.Target, one.kind)
+			t.Errorf("%s %s of %s: the point %q did not fire", one.process, one.at.Step, one.at.Target, one.kind)
 		}
 	}
 }
@@ -142,13 +152,13 @@ func (r *table) missing(t *testing.T) {
 	met := map[string]bool{}
 	for _, one := range r.rows {
 		if _, ok := r.bench.points.firedAt(one.at); ok {
-			met[one.at.Workflow+" "+one.at.Step] = true
+			met[string(one.process)+" "+one.at.Step] = true
 		}
 	}
-	for _, workflow := range processes() {
-		for _, step := range r.example.steps[workflow] {
-			if !met[workflow+" "+step] {
-				t.Errorf("%s: no point met step %q", workflow, step)
+	for _, p := range processes() {
+		for _, step := range r.example.steps[p] {
+			if !met[string(p)+" "+step] {
+				t.Errorf("%s: no point met step %q", p, step)
 			}
 		}
 	}

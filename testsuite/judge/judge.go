@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"go.temporal.io/sdk/client"
+
 	"fermata/sandbox/estate"
 )
 
@@ -17,16 +19,23 @@ import (
 type Judge struct {
 	Estate *estate.Estate
 	Folder string // The sandbox's: its secrets and records.
+	// Temporal is where those wait who end accounts; nil: they are not looked at.
+	Temporal client.Client
 }
 
 // Facts lists what the systems hold of one server, one line for each thing, sorted. What differs from server to server
 // or from run to run (names, addresses, ids) is replaced, so that the facts of two servers can be compared.
 func (j *Judge) Facts(ctx context.Context, name, address string) ([]string, error) {
 	var facts []string
-	for _, look := range []func(context.Context, string, string) ([]string, error){
-		j.machines, j.rules, j.members, j.tickets, j.records,
+	owner := "server/" + name
+	for _, look := range []func() ([]string, error){
+		func() ([]string, error) { return j.machines(ctx, name) },
+		func() ([]string, error) { return j.rules(ctx, name, address) },
+		func() ([]string, error) { return j.members(ctx, name, address) },
+		func() ([]string, error) { return j.tickets(owner), nil },
+		func() ([]string, error) { return j.records(owner) },
 	} {
-		found, err := look(ctx, name, address)
+		found, err := look()
 		if err != nil {
 			return nil, err
 		}
@@ -52,8 +61,12 @@ func plain(fact, name, address string) string {
 	fact = number.ReplaceAllString(packet.ReplaceAllString(fact, "counter"), "id NUMBER")
 	fact = uuids.ReplaceAllString(ulids.ReplaceAllString(fact, "RUN"), "UUID")
 	fact = hexes.ReplaceAllString(fact, "HEX")
-	fact = regexp.MustCompile(`\b`+regexp.QuoteMeta(address)+`\b`).ReplaceAllString(fact, "ADDRESS")
-	return regexp.MustCompile(`\b`+regexp.QuoteMeta(name)+`\b`).ReplaceAllString(fact, "NAME")
+	return whole(name).ReplaceAllString(whole(address).ReplaceAllString(fact, "ADDRESS"), "NAME")
+}
+
+// whole finds a word where it stands by itself.
+func whole(word string) *regexp.Regexp {
+	return regexp.MustCompile(`\b` + regexp.QuoteMeta(word) + `\b`)
 }
 
 // mentions reports whether a line is about the server.
@@ -82,14 +95,14 @@ func (j *Judge) rules(ctx context.Context, name, address string) ([]string, erro
 }
 
 // records reads the files of the record folder.
-func (j *Judge) records(_ context.Context, name, _ string) ([]string, error) {
+func (j *Judge) records(owner string) ([]string, error) {
 	entries, err := j.Chain()
 	if err != nil {
 		return nil, err
 	}
 	var facts []string
 	for _, e := range entries {
-		if e.Record.Owner == "server/"+name {
+		if e.Record.Owner == owner {
 			facts = append(facts, fmt.Sprintf("record: %s %s, %d left behind", e.Record.Kind, e.Record.Outcome, len(e.Record.LeftBehind)))
 		}
 	}

@@ -19,11 +19,12 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 
 	"fermata/sandbox/estate"
+	"fermata/sandbox/estate/guest"
 )
 
 // machines reads the vCenter's inventory: machines of the name, however they are called now, and machines that say that
 // they belong to the server.
-func (j *Judge) machines(ctx context.Context, name, _ string) ([]string, error) {
+func (j *Judge) machines(ctx context.Context, name string) ([]string, error) {
 	all, err := j.inventory(ctx)
 	if err != nil {
 		return nil, err
@@ -34,11 +35,7 @@ func (j *Judge) machines(ctx context.Context, name, _ string) ([]string, error) 
 			continue
 		}
 		facts = append(facts, describe(vm)...)
-		inside, err := j.inside(ctx, vm)
-		if err != nil {
-			return nil, err
-		}
-		facts = append(facts, inside...)
+		facts = append(facts, answers(ctx, j.Estate.Guest(vm.Config.InstanceUuid), questions)...)
 	}
 	return facts, nil
 }
@@ -120,18 +117,17 @@ func (j *Judge) inventory(ctx context.Context) (all []mo.VirtualMachine, err err
 	return all, nil
 }
 
-// questions are what the judge asks inside a guest. Every line of an answer is a fact.
+// questions are what the judge asks inside a server. Every line of an answer is a fact.
 var questions = []string{
 	"hostname", "cat /etc/timezone", "cat /etc/fstab", "cat /etc/motd", "cat /etc/hello-web/hello-web.conf",
 	"dpkg-query -W", "cut -d: -f1 /etc/passwd", "systemctl is-active hello-web", "systemctl is-enabled hello-web",
 	"stat -c '%U:%G %a' /srv/data", "findmnt -n -o TARGET,FSTYPE /srv/data", "sha256sum < /etc/hello-web/session-key",
 }
 
-// inside asks in the guest's own shell, if it runs.
-func (j *Judge) inside(ctx context.Context, vm mo.VirtualMachine) ([]string, error) {
-	m := j.Estate.Guest(vm.Config.InstanceUuid)
+// answers are what a machine's own shell says, if it runs.
+func answers(ctx context.Context, m *guest.Machine, questions []string) []string {
 	if m == nil || !m.Running() {
-		return []string{"guest is off"}, nil
+		return []string{"guest is off"}
 	}
 	var facts []string
 	for _, question := range questions {
@@ -141,5 +137,5 @@ func (j *Judge) inside(ctx context.Context, vm mo.VirtualMachine) ([]string, err
 			facts = append(facts, "guest, "+question+": "+line)
 		}
 	}
-	return facts, nil
+	return facts
 }

@@ -1,22 +1,21 @@
 package judge
 
 import (
-	"context"
 	"fmt"
 	"strings"
 )
 
-// tickets reads the desk's tickets of the server with their notes.
+// tickets reads the desk's tickets of an owner with their notes.
 //
 // The desk has no fence: two attempts at the same moment can each open a ticket or add a note. What the drivers promise
 // is that a superfluous ticket is closed and says so, and that copies of a note carry the same id. So a ticket that says
 // that it is a duplicate counts as a withdrawn copy, and of notes with one id the first counts.
-func (j *Judge) tickets(_ context.Context, name, _ string) ([]string, error) {
+func (j *Judge) tickets(owner string) []string {
 	var facts []string
 	for _, t := range j.Estate.Tickets.Tickets() {
 		mine := false
 		for _, value := range t.Fields {
-			mine = mine || value == "server/"+name
+			mine = mine || value == owner
 		}
 		if !mine {
 			continue
@@ -37,7 +36,7 @@ func (j *Judge) tickets(_ context.Context, name, _ string) ([]string, error) {
 			facts = append(facts, fmt.Sprintf("note of ticket %q: %s", t.Subject, note))
 		}
 	}
-	return facts, nil
+	return facts
 }
 
 // Copies counts what the desk holds more than once and says so itself: withdrawn tickets, and notes with one id.

@@ -26,6 +26,14 @@ func (s *Server) Fill(project, name string) error {
 	return s.save()
 }
 
+// Allow sets a quota, as an operator does for a project that grows.
+func (s *Server) Allow(name string, limit int) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state.Quotas[name] = limit
+	return s.save()
+}
+
 // ServerShown is a server as it was asked for, and where it is plugged in.
 type ServerShown struct {
 	UserData string // In clear text.

@@ -103,6 +103,7 @@ func changed(answer *ber.Packet) bool {
 	switch answer.Children[1].Tag {
 	case ldap.ApplicationAddResponse, ldap.ApplicationModifyResponse, ldap.ApplicationDelResponse:
 		return ldap.GetLDAPError(answer) == nil
+	default:
+		return false
 	}
-	return false
 }
