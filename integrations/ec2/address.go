@@ -49,11 +49,25 @@ func (d *Driver) EnsureAddress(ctx context.Context, op operation.Op, instanceID 
 	}
 	switch {
 	case found == nil || found.AssociationId == nil:
-		return cloud.PublicAddress{}, fault.New(fault.Unavailable, "the public address of instance %s does not lead to it yet", instanceID)
+		return cloud.PublicAddress{}, d.instead(ctx, op, instanceID)
 	case aws.ToString(found.InstanceId) != instanceID:
 		return cloud.PublicAddress{}, fault.New(fault.Conflict, "%s does not lead to instance %s: changed by others", aws.ToString(found.PublicIp), instanceID)
 	}
 	return addressOf(*found), nil
+}
+
+// instead says why the operation's address does not lead to the instance.
+func (d *Driver) instead(ctx context.Context, op operation.Op, instanceID string) error {
+	list, err := d.listAddresses(ctx, filter("instance-id", instanceID))
+	if err != nil {
+		return err
+	}
+	for _, a := range list {
+		if addressMark(a) != cloudx.MarkOf(op) {
+			return fault.New(fault.Conflict, "instance %s has the public address %s already, which is somebody else's", instanceID, aws.ToString(a.PublicIp))
+		}
+	}
+	return fault.New(fault.Unavailable, "the public address of instance %s does not lead to it yet", instanceID)
 }
 
 // ownAddress finds the address that carries the operation's mark; nil: none.

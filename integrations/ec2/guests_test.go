@@ -83,7 +83,7 @@ func TestGuests(t *testing.T) {
 	require.Equal(t, []string{made.ID, "web-01", made.Addresses[0], "#cloud-config\n"}, []string{booted.ID, booted.Name, booted.Address.String(), booted.UserData})
 	disk, err := driver.EnsureVolume(t.Context(), step("volume"), made.ID, data(), "", p)
 	require.NoError(t, err)
-	require.Equal(t, []machine.Disk{{ID: disk.ID, Serial: disk.Serial, Bytes: 2 << 30}}, g.disks[0])
+	require.Equal(t, []machine.Disk{{ID: disk.ID, ByID: "nvme-Amazon_Elastic_Block_Store_" + disk.Serial, Bytes: 2 << 30}}, g.disks[0])
 	require.Regexp(t, `^vol[0-9a-f]{17}$`, disk.Serial)
 	_, err = driver.Stop(t.Context(), step("stop"), made.ID, p)
 	require.NoError(t, err)

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	sdk "github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
@@ -204,4 +205,24 @@ func TestRootsGoWithTheirInstance(t *testing.T) {
 	require.Empty(t, owned.Disks, "what an instance boots from is a part of it")
 	require.NoError(t, driver.RemoveInstance(t.Context(), step("instance"), p))
 	require.Zero(t, b.Count().Volumes)
+}
+
+// TestSomebodysAddressIsLeft: an address that somebody has led to the instance by hand is not taken from it.
+func TestSomebodysAddressIsLeft(t *testing.T) {
+	t.Parallel()
+	b := start(t, nil)
+	driver := open(t, b.config())
+	made, err := provisionOnce(t, driver)
+	require.NoError(t, err)
+	client := people(t, b)
+	theirs, err := client.AllocateAddress(t.Context(), &sdk.AllocateAddressInput{})
+	require.NoError(t, err)
+	_, err = client.AssociateAddress(t.Context(), &sdk.AssociateAddressInput{AllocationId: theirs.AllocationId, InstanceId: &made.ID})
+	require.NoError(t, err)
+	_, err = driver.EnsureAddress(t.Context(), step("address"), made.ID, cloud.Ref{ID: "amazon", Name: "amazon"}, &operation.Memory{})
+	require.Equal(t, fault.Conflict, fault.KindOf(err), "%v", err)
+	require.ErrorContains(t, err, *theirs.PublicIp)
+	require.Equal(t, made.ID, b.Leads(*theirs.PublicIp))
+	require.NoError(t, driver.RemoveAddress(t.Context(), step("address"), &operation.Memory{}))
+	require.Equal(t, 1, b.Count().Addresses)
 }

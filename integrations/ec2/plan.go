@@ -212,5 +212,5 @@ func (d *Driver) planRights(ctx context.Context, r cloud.PlanRequest, into *clou
 	in := launchInput(op, cloud.Request{Name: r.Name, Placement: into.Placement})
 	in.NetworkInterfaces[0].Groups, in.DryRun, in.UserData = nil, aws.Bool(true), nil
 	_, err := read(ctx, d, "asking whether instances may be made", d.ec2.RunInstances, in)
-	return skip(err, "DryRunOperation")
+	return skip(err, "DryRunOperation", "VcpuLimitExceeded", "InstanceLimitExceeded") // Quotas are told beside this.
 }

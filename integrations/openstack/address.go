@@ -11,6 +11,7 @@ import (
 	"fermata/activities/cloud"
 	"fermata/activities/fault"
 	"fermata/activities/operation"
+	"fermata/integrations/cloudx"
 )
 
 // EnsureAddress takes a floating address from the pool, a network, and leads it to the instance's first port.
@@ -54,7 +55,7 @@ func (s *services) firstPort(ctx context.Context, i cloud.Instance) (*ports.Port
 	if err != nil {
 		return nil, err
 	}
-	port := find(list, func(p ports.Port) bool {
+	port := cloudx.Find(list, func(p ports.Port) bool {
 		return len(i.Addresses) > 0 && slices.ContainsFunc(p.FixedIPs, func(f ports.IP) bool { return f.IPAddress == i.Addresses[0] })
 	})
 	if port == nil {
@@ -69,19 +70,19 @@ func (s *services) floating(ctx context.Context, op operation.Op) (*floatingips.
 	if err != nil {
 		return nil, err
 	}
-	mine, err := ours(list, floatingMark, markOf(op), func(floatingips.FloatingIP) bool { return true }, "a public address")
+	mine, err := cloudx.Ours(list, floatingMark, cloudx.MarkOf(op), func(floatingips.FloatingIP) bool { return true }, "a public address")
 	if err != nil || len(mine) == 0 {
 		return nil, err
 	}
-	var all []candidate
+	var all []cloudx.Candidate
 	for _, f := range mine {
-		all = append(all, candidate{id: f.ID, inUse: f.PortID != "", created: f.CreatedAt})
+		all = append(all, cloudx.Candidate{ID: f.ID, InUse: f.PortID != "", Created: f.CreatedAt})
 	}
-	id, err := settle(ctx, all, s.deleteFloating)
+	id, err := cloudx.Settle(ctx, all, s.deleteFloating)
 	if err != nil {
 		return nil, err
 	}
-	return find(mine, func(f floatingips.FloatingIP) bool { return f.ID == id }), nil
+	return cloudx.Find(mine, func(f floatingips.FloatingIP) bool { return f.ID == id }), nil
 }
 
 func (s *services) deleteFloating(ctx context.Context, id string) error {
@@ -92,7 +93,7 @@ func (s *services) deleteFloating(ctx context.Context, id string) error {
 // the second is refused and finds what the first has made.
 func (s *services) takeAddress(ctx context.Context, op operation.Op, pool cloud.Ref, portID string) (*floatingips.FloatingIP, error) {
 	made, err := floatingips.Create(ctx, s.network, floatingips.CreateOpts{
-		FloatingNetworkID: pool.ID, PortID: portID, Description: markOf(op).text(),
+		FloatingNetworkID: pool.ID, PortID: portID, Description: textOf(cloudx.MarkOf(op)),
 	}).Extract()
 	if err = translate(err, "taking a public address from "+pool.Name); err == nil {
 		return made, nil
@@ -111,7 +112,7 @@ func (s *services) takeAddress(ctx context.Context, op operation.Op, pool cloud.
 }
 
 func addressOf(f floatingips.FloatingIP) cloud.PublicAddress {
-	return cloud.PublicAddress{ID: f.ID, Address: f.FloatingIP, Key: floatingMark(f).key}
+	return cloud.PublicAddress{ID: f.ID, Address: f.FloatingIP, Key: floatingMark(f).Key}
 }
 
 // RemoveAddress gives the address back.
@@ -127,13 +128,13 @@ func (d *Driver) RemoveAddress(ctx context.Context, op operation.Op, p operation
 	if err != nil {
 		return err
 	}
-	return s.removeFloating(ctx, carrying(list, floatingMark, markOf(op)), p)
+	return s.removeFloating(ctx, cloudx.Carrying(list, floatingMark, cloudx.MarkOf(op)), p)
 }
 
 func (s *services) removeFloating(ctx context.Context, list []floatingips.FloatingIP, p operation.Progress) error {
 	for _, f := range list {
 		p.Say("giving back public address " + f.FloatingIP)
-		if err := unless(fault.NotFound, s.deleteFloating(ctx, f.ID)); err != nil {
+		if err := cloudx.Unless(fault.NotFound, s.deleteFloating(ctx, f.ID)); err != nil {
 			return err
 		}
 	}

@@ -4,13 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
 	"fermata/activities/secret"
+	"fermata/integrations/cloudx"
 	"fermata/integrations/httpx"
 	"fermata/spec"
 )
@@ -31,7 +31,7 @@ type Config struct {
 	Project               string                 `yaml:"project,omitempty"`    // Name.
 	ProjectDomain         string                 `yaml:"projectDomain,omitempty"`
 	// Access opens the worker's own path to every instance: a rule in each security group that is made.
-	Access Access `yaml:"access,omitempty"`
+	Access cloudx.Access `yaml:"access,omitempty"`
 	// HostKeys says where SSH host keys come from: console (default), as cloud-init's cc_keys_to_console writes them there, or
 	// none: the console is not read, and a host CA vouches for instances.
 	HostKeys string `yaml:"hostKeys,omitempty"`
@@ -53,12 +53,6 @@ type ApplicationCredential struct {
 	Secret secret.Ref `yaml:"secret"`
 }
 
-// Access says from where workers reach instances by SSH.
-type Access struct {
-	From []string `yaml:"from,omitempty"` // CIDRs of workers or jump hosts; empty: no rule is made.
-	Port int      `yaml:"port,omitempty"` // 22 if absent.
-}
-
 // Where host keys come from.
 const (
 	fromConsole = "console"
@@ -68,7 +62,7 @@ const (
 // DefaultConfig is what a configuration starts from.
 func DefaultConfig() Config {
 	return Config{
-		Interface: "public", UserDomain: "Default", ProjectDomain: "Default", Access: Access{Port: spec.DefaultSSHPort},
+		Interface: "public", UserDomain: "Default", ProjectDomain: "Default", Access: cloudx.Access{Port: spec.DefaultSSHPort},
 		HostKeys: fromConsole, Boot: spec.Duration(10 * time.Minute), Poll: spec.Duration(2 * time.Second),
 	}
 }
@@ -82,7 +76,7 @@ func (c *Config) check() (*url.URL, error) {
 	if err := c.checkLogin(); err != nil {
 		return nil, err
 	}
-	if err := c.Access.check(); err != nil {
+	if err := c.Access.Check(); err != nil {
 		return nil, err
 	}
 	switch {
@@ -115,18 +109,6 @@ func (c *Config) checkLogin() error {
 	}
 	if _, _, err := c.Password.Parse(); err != nil {
 		return errors.New("password: expected a reference secret://provider/name")
-	}
-	return nil
-}
-
-func (a Access) check() error {
-	for _, text := range a.From {
-		if _, err := netip.ParsePrefix(text); err != nil {
-			return fmt.Errorf("access.from: expected CIDRs such as 10.99.0.0/24, found %q", text)
-		}
-	}
-	if a.Port < 1 || a.Port > 65535 {
-		return fmt.Errorf("access.port: expected 1 to 65535, found %d", a.Port)
 	}
 	return nil
 }

@@ -39,7 +39,7 @@ func (s *services) owners(ctx context.Context, op operation.Op, id string) (clou
 // describe is a server as the port has it. Where a floating address leads is Neutron's to say: what Nova shows of it comes late.
 func describe(v servers.Server, floating []floatingips.FloatingIP) cloud.Instance {
 	m := serverMark(v)
-	made := cloud.Instance{ID: v.ID, Name: v.Name, Key: m.key, Owner: m.owner, State: stateOf(v.Status), Addresses: addresses(v)}
+	made := cloud.Instance{ID: v.ID, Name: v.Name, Key: m.Key, Owner: m.Owner, State: stateOf(v.Status), Addresses: addresses(v)}
 	if made.State == cloud.Failed {
 		made.Fault = v.Fault.Message
 	}

@@ -13,7 +13,9 @@ import (
 	"fermata/activities/fault"
 	"fermata/activities/operation"
 	"fermata/activities/secret"
+	"fermata/integrations/cloudx"
 	"fermata/integrations/openstack"
+	"fermata/sandbox/estate/machine"
 	emulator "fermata/sandbox/estate/openstack"
 	"fermata/spec"
 )
@@ -96,7 +98,7 @@ func TestWorkersAccess(t *testing.T) {
 	t.Parallel()
 	b := start(t, func(o *emulator.Options) { o.OpenGroups = true })
 	c := b.config()
-	c.Access = openstack.Access{From: []string{"10.99.0.7/24", "2001:db8:99::/64"}, Port: 2222}
+	c.Access = cloudx.Access{From: []string{"10.99.0.7/24", "2001:db8:99::/64"}, Port: 2222}
 	d, o := open(t, c), op("01JRUNA", "group", "web-01")
 	var group cloud.Group
 	for range 2 {
@@ -184,13 +186,13 @@ func TestASilentConsole(t *testing.T) {
 // silent guests never end their boot.
 type silent struct{}
 
-func (silent) Boot(ctx context.Context, _ emulator.Machine) ([]string, error) {
+func (silent) Boot(ctx context.Context, _ machine.Machine) ([]string, error) {
 	<-ctx.Done()
 	return nil, ctx.Err()
 }
-func (silent) Shutdown(string) error                  { return nil }
-func (silent) Destroy(string) error                   { return nil }
-func (silent) SetDisks(string, []emulator.Disk) error { return nil }
+func (silent) Shutdown(string) error                 { return nil }
+func (silent) Destroy(string) error                  { return nil }
+func (silent) SetDisks(string, []machine.Disk) error { return nil }
 
 func TestPlanRefuses(t *testing.T) {
 	t.Parallel()

@@ -104,14 +104,6 @@ func values(m map[string]json.RawMessage) (list []json.RawMessage) {
 	return list
 }
 
-// unless turns a fault of that kind to none: what is to be removed and is gone.
-func unless(kind fault.Kind, err error) error {
-	if fault.Is(err, kind) {
-		return nil
-	}
-	return err
-}
-
 // gone turns NotFound to Unavailable for what this attempt has just seen: another one, which made the same at the same moment, has
 // removed it as the one too many. The next look finds what stays.
 func gone(err error) error {

@@ -2,173 +2,108 @@ package openstack
 
 import (
 	"context"
-	"errors"
-	"slices"
+	"fmt"
+	"net/netip"
 
-	"fermata/activities/cloud"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/security/groups"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/security/rules"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/ports"
+
 	"fermata/activities/fault"
-	"fermata/activities/firewall"
 	"fermata/activities/operation"
+	"fermata/integrations/cloudx"
 )
 
-// Firewall opens paths through security groups: an owner's rules go into the group that the cloud made for the same owner. A
-// rule is in force and kept in one place, so Runtime and Saved are the same.
-//
-// Neutron adds the rules of one call all or none. It removes them one by one: an exchange adds first, so that a path that stays
-// is never closed in between, and an attempt that ends early is completed by the next.
-type Firewall struct{ d *Driver }
+// securityGroups are those of the project, for the firewall. Neutron adds the rules of one call all or none, and removes them one
+// by one.
+type securityGroups struct{ d *Driver }
 
-var (
-	_ firewall.Firewall    = (*Firewall)(nil)
-	_ operation.OnlyByName = (*Firewall)(nil)
-)
-
-// OnlyByName says that a rule without a system is for another firewall.
-func (*Firewall) OnlyByName() {}
+var _ cloudx.Groups = securityGroups{}
 
 // Firewall returns the driver's security groups.
-func (d *Driver) Firewall() *Firewall { return &Firewall{d} }
-
-// mostRounds is how often a call looks again after an answer was lost, or after others changed what it had looked at.
-const mostRounds = 5
+func (d *Driver) Firewall() cloudx.Firewall { return cloudx.Firewall{Groups: securityGroups{d}} }
 
 // Check proves that Neutron answers and shows security groups.
-func (f *Firewall) Check(ctx context.Context) error {
-	s, err := f.d.session.connect(ctx)
+func (g securityGroups) Check(ctx context.Context) error {
+	s, err := g.d.session.connect(ctx)
 	if err != nil {
 		return err
 	}
 	return checkNetwork(ctx, s)
 }
 
-// FindByOwner lists the owner's rules.
-func (f *Firewall) FindByOwner(ctx context.Context, owner operation.Owner) ([]firewall.Installed, error) {
-	if err := cloud.ValidOwner(owner); err != nil {
-		return nil, err
-	}
-	v, err := f.look(ctx, owner)
-	return v.installed(func(path) bool { return true }), err
-}
-
-// EnsureRules adds what is missing of the rules.
-func (f *Firewall) EnsureRules(ctx context.Context, op operation.Op, rules []firewall.Rule, p operation.Progress) ([]firewall.Installed, error) {
-	var wants []path
-	for _, r := range rules {
-		want, err := newPath(op.Key.String(), op.Owner, r)
-		if err != nil {
-			return nil, err
-		}
-		wants = append(wants, want)
-	}
-	if err := valid(op); err != nil {
-		return nil, err
-	}
-	return f.apply(ctx, op.Owner, nil, wants, p)
-}
-
-// ExchangeRules adds rules and then takes others out.
-func (f *Firewall) ExchangeRules(ctx context.Context, op operation.Op, out, in []firewall.Installed, p operation.Progress) ([]firewall.Installed, error) {
-	if err := valid(op); err != nil {
-		return nil, err
-	}
-	leaving, err := f.paths(op, out)
+// Look reads the group of an owner, and the addresses of the ports that are in it.
+func (g securityGroups) Look(ctx context.Context, owner operation.Owner) (*cloudx.Group, error) {
+	s, err := g.d.session.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	coming, err := f.paths(op, in)
+	list, err := s.listGroups(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return f.apply(ctx, op.Owner, leaving, coming, p)
-}
-
-func (f *Firewall) paths(op operation.Op, list []firewall.Installed) (paths []path, err error) {
-	for _, i := range list {
-		if i.Owner != op.Owner {
-			return nil, fault.New(fault.Invalid, "rule %q is of %s, not of %s", i.Name, i.Owner, op.Owner)
-		}
-		made, err := newPath(i.Key, i.Owner, i.Rule)
-		if err != nil {
-			return nil, err
-		}
-		paths = append(paths, made)
-	}
-	return paths, nil
-}
-
-// apply brings the rules of one owner to where they should be, and reads them back.
-func (f *Firewall) apply(ctx context.Context, owner operation.Owner, out, in []path, p operation.Progress) ([]firewall.Installed, error) {
-	for i, want := range in {
-		if slices.ContainsFunc(in[:i], func(other path) bool { return other.name == want.name }) {
-			return nil, fault.New(fault.Invalid, "rule %q is there twice: names are unique within an owner", want.name)
-		}
-	}
-	if len(in)+len(out) == 0 {
+	mine := owned(list, groupMark, owner)
+	if len(mine) == 0 {
 		return nil, nil
 	}
-	p.Say("changing the security group of " + string(owner))
-	v, err := f.settle(ctx, owner, func(v view) (change, error) { return v.exchange(out, in) })
-	if err != nil {
-		return nil, fault.Wrap(fault.KindOf(err), err, "changing the security group of "+string(owner))
+	found := groupShown(mine[0])
+	holders, err := s.listPorts(ctx, ports.ListOpts{SecurityGroups: []string{found.ID}})
+	for _, p := range holders {
+		for _, fixed := range p.FixedIPs {
+			found.Addresses = append(found.Addresses, order(fixed.IPAddress))
+		}
 	}
-	var made []firewall.Installed
-	for _, want := range in {
-		made = append(made, v.installed(want.is)...)
-	}
-	return made, nil
+	return found, err
 }
 
-// RemoveRules removes what carries the key.
-func (f *Firewall) RemoveRules(ctx context.Context, op operation.Op, p operation.Progress) error {
-	if err := valid(op); err != nil {
+func groupShown(g groups.SecGroup) *cloudx.Group {
+	found := &cloudx.Group{ID: g.ID, Name: g.Name}
+	for _, r := range g.Rules {
+		rule := cloudx.Rule{
+			ID: r.ID, Description: r.Description, Ingress: r.Direction == ingress, Protocol: r.Protocol, From: r.PortRangeMin, To: r.PortRangeMax,
+		}
+		if source, err := netip.ParsePrefix(r.RemoteIPPrefix); err == nil {
+			rule.Source = source
+		}
+		found.Rules = append(found.Rules, rule)
+	}
+	return found
+}
+
+// Add adds rules, all or none.
+func (g securityGroups) Add(ctx context.Context, group *cloudx.Group, list []cloudx.Rule) error {
+	s, err := g.d.session.connect(ctx)
+	if err != nil {
 		return err
 	}
-	p.Say("removing rules from the security group of " + string(op.Owner))
-	_, err := f.settle(ctx, op.Owner, func(v view) (change, error) {
-		return change{remove: v.rules(func(have path) bool { return have.key == op.Key.String() })}, nil
-	})
-	return err
+	var options []rules.CreateOpts
+	for _, r := range list {
+		options = append(options, ruleOptions(group.ID, r))
+	}
+	return translate(rules.CreateBulk(ctx, s.network, options).Err, fmt.Sprintf("adding %d rules to security group %s", len(list), group.Name))
 }
 
-// RemoveOwned removes all rules of the owner but the worker's own path, and returns what they were.
-func (f *Firewall) RemoveOwned(ctx context.Context, op operation.Op, p operation.Progress) ([]firewall.Installed, error) {
-	if err := valid(op); err != nil {
-		return nil, fault.Wrap(fault.Invalid, err, "removing the rules of an owner")
+// Remove removes rules. One that is gone is left.
+func (g securityGroups) Remove(ctx context.Context, _ *cloudx.Group, ids []string) error {
+	s, err := g.d.session.connect(ctx)
+	if err != nil {
+		return err
 	}
-	p.Say("removing all rules from the security group of " + string(op.Owner))
-	everything := func(path) bool { return true }
-	var image []firewall.Installed
-	_, err := f.settle(ctx, op.Owner, func(v view) (change, error) {
-		if seen := v.installed(everything); len(seen) > len(image) {
-			image = seen // An answer that was lost does not take from what there was before.
+	for _, id := range ids {
+		if err := cloudx.Unless(fault.NotFound, s.deleteRule(ctx, id)); err != nil {
+			return err
 		}
-		return change{remove: v.rules(everything)}, nil
-	})
-	return image, err
+	}
+	return nil
 }
 
-// settle looks, acts and looks again until nothing is left to do. It returns what is there in the end.
-func (f *Firewall) settle(ctx context.Context, owner operation.Owner, plan func(view) (change, error)) (view, error) {
-	var last error
-	for range mostRounds {
-		v, err := f.look(ctx, owner)
-		if err != nil {
-			return v, errors.Join(err, last)
-		}
-		c, err := plan(v)
-		if err != nil || c.empty() {
-			return v, err
-		}
-		last = f.act(ctx, v, c)
-		switch {
-		case last == nil, fault.Is(last, fault.Ambiguous), fault.Is(last, fault.NotFound): // Look what is there now.
-		case fault.Is(last, fault.Conflict) && ctx.Err() == nil: // Others have added the same: the next look tells whose it is.
-		default:
-			return v, last
-		}
+func ruleOptions(groupID string, r cloudx.Rule) rules.CreateOpts {
+	family := rules.EtherType4
+	if r.Source.Addr().Is6() {
+		family = rules.EtherType6
 	}
-	if last == nil {
-		last = fault.New(fault.Unavailable, "the rules of %s are changed by others all the time", owner)
+	return rules.CreateOpts{
+		Direction: rules.DirIngress, EtherType: family, SecGroupID: groupID, Protocol: rules.RuleProtocol(r.Protocol), PortRangeMin: r.From, PortRangeMax: r.To,
+		RemoteIPPrefix: r.Source.String(), Description: r.Description,
 	}
-	return view{}, last
 }

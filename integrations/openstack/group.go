@@ -12,6 +12,7 @@ import (
 	"fermata/activities/cloud"
 	"fermata/activities/fault"
 	"fermata/activities/operation"
+	"fermata/integrations/cloudx"
 )
 
 const ingress = string(rules.DirIngress)
@@ -32,7 +33,7 @@ func (d *Driver) EnsureGroup(ctx context.Context, op operation.Op, name string, 
 	found, err := s.ownGroup(ctx, op)
 	if err == nil && found == nil {
 		p.Say("making security group " + name)
-		made := groups.Create(ctx, s.network, groups.CreateOpts{Name: name, Description: markOf(op).text()})
+		made := groups.Create(ctx, s.network, groups.CreateOpts{Name: name, Description: textOf(cloudx.MarkOf(op))})
 		if err = translate(made.Err, "making security group "+name); err == nil {
 			found, err = s.ownGroup(ctx, op)
 		}
@@ -52,27 +53,27 @@ func (s *services) ownGroup(ctx context.Context, op operation.Op) (*groups.SecGr
 	if err != nil {
 		return nil, err
 	}
-	mine, err := ours(list, groupMark, markOf(op), func(groups.SecGroup) bool { return true }, "a security group")
+	mine, err := cloudx.Ours(list, groupMark, cloudx.MarkOf(op), func(groups.SecGroup) bool { return true }, "a security group")
 	if err != nil || len(mine) == 0 {
 		return nil, err
 	}
-	var all []candidate
+	var all []cloudx.Candidate
 	for _, g := range mine {
-		c := candidate{id: g.ID, created: g.CreatedAt}
+		c := cloudx.Candidate{ID: g.ID, Created: g.CreatedAt}
 		if len(mine) > 1 {
 			users, err := s.users(ctx, g.ID)
 			if err != nil {
 				return nil, err
 			}
-			c.inUse = len(users) > 0
+			c.InUse = len(users) > 0
 		}
 		all = append(all, c)
 	}
-	id, err := settle(ctx, all, s.deleteGroup)
+	id, err := cloudx.Settle(ctx, all, s.deleteGroup)
 	if err != nil {
 		return nil, err
 	}
-	return find(mine, func(g groups.SecGroup) bool { return g.ID == id }), nil
+	return cloudx.Find(mine, func(g groups.SecGroup) bool { return g.ID == id }), nil
 }
 
 // users are the ports that are in a group.
@@ -86,7 +87,7 @@ func (s *services) deleteGroup(ctx context.Context, id string) error {
 
 // tidy takes out what lets something in and is not ours, and puts the worker's own path in.
 func (d *Driver) tidy(ctx context.Context, s *services, g groups.SecGroup, op operation.Op) error {
-	access := accessWord + " " + markOf(op).key + " " + string(op.Owner)
+	access := cloudx.AccessWord + " " + cloudx.MarkOf(op).Key + " " + string(op.Owner)
 	if len(access) > mostDescription {
 		return fault.New(fault.Invalid, "key and owner of %s make a description of %d bytes, Neutron keeps %d: shorten the names", op.Owner, len(access), mostDescription)
 	}
@@ -94,17 +95,18 @@ func (d *Driver) tidy(ctx context.Context, s *services, g groups.SecGroup, op op
 	for _, r := range g.Rules {
 		switch word, _, _ := strings.Cut(r.Description, " "); {
 		case r.Direction != ingress || word == objectWord:
-		case word == accessWord:
+		case word == cloudx.AccessWord:
 			open[r.RemoteIPPrefix] = true
 		default:
-			if err := unless(fault.NotFound, s.deleteRule(ctx, r.ID)); err != nil {
+			if err := cloudx.Unless(fault.NotFound, s.deleteRule(ctx, r.ID)); err != nil {
 				return err
 			}
 		}
 	}
-	for _, from := range d.config.Access.From {
-		if prefix := canonical(from); !open[prefix.String()] {
-			options := ruleOptions(g.ID, prefix, "tcp", d.config.Access.Port, access)
+	for _, from := range d.config.Access.Prefixes() {
+		if !open[from.String()] {
+			port := d.config.Access.Port
+			options := ruleOptions(g.ID, cloudx.Rule{Description: access, Protocol: "tcp", From: port, To: port, Source: from})
 			made := rules.Create(ctx, s.network, options)
 			if err := gone(translate(made.Err, fmt.Sprintf("letting the worker in from %s to security group %s", from, g.Name))); err != nil {
 				return err
@@ -119,7 +121,7 @@ func (s *services) deleteRule(ctx context.Context, id string) error {
 }
 
 func groupOf(g groups.SecGroup) cloud.Group {
-	return cloud.Group{ID: g.ID, Name: g.Name, Key: groupMark(g).key}
+	return cloud.Group{ID: g.ID, Name: g.Name, Key: groupMark(g).Key}
 }
 
 // RemoveGroup removes the group, once no port is in it any more.
@@ -135,7 +137,7 @@ func (d *Driver) RemoveGroup(ctx context.Context, op operation.Op, p operation.P
 	if err != nil {
 		return err
 	}
-	return d.removeGroups(ctx, s, carrying(list, groupMark, markOf(op)), p)
+	return d.removeGroups(ctx, s, cloudx.Carrying(list, groupMark, cloudx.MarkOf(op)), p)
 }
 
 func (d *Driver) removeGroups(ctx context.Context, s *services, list []groups.SecGroup, p operation.Progress) error {
@@ -146,20 +148,10 @@ func (d *Driver) removeGroups(ctx context.Context, s *services, list []groups.Se
 			return len(users) == 0, err
 		})
 		if err == nil {
-			err = unless(fault.NotFound, s.deleteGroup(ctx, g.ID))
+			err = cloudx.Unless(fault.NotFound, s.deleteGroup(ctx, g.ID))
 		}
 		if err != nil {
 			return fault.Wrap(fault.KindOf(err), err, "removing security group "+g.Name)
-		}
-	}
-	return nil
-}
-
-// find returns the first that fits; nil: none.
-func find[T any](list []T, fits func(T) bool) *T {
-	for i := range list {
-		if fits(list[i]) {
-			return &list[i]
 		}
 	}
 	return nil

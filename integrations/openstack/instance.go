@@ -12,6 +12,7 @@ import (
 	"fermata/activities/cloud"
 	"fermata/activities/fault"
 	"fermata/activities/operation"
+	"fermata/integrations/cloudx"
 )
 
 // EnsureInstance makes the port, boots a server with it, and waits until the server runs and tells its host keys.
@@ -51,7 +52,7 @@ func (d *Driver) server(ctx context.Context, s *services, op operation.Op) (*ser
 	if err != nil {
 		return nil, err
 	}
-	mine, err := ours(list, serverMark, markOf(op), func(servers.Server) bool { return true }, "an instance")
+	mine, err := cloudx.Ours(list, serverMark, cloudx.MarkOf(op), func(servers.Server) bool { return true }, "an instance")
 	switch {
 	case err != nil || len(mine) == 0:
 		return nil, err
@@ -65,7 +66,7 @@ func (d *Driver) server(ctx context.Context, s *services, op operation.Op) (*ser
 	if port == nil || port.DeviceID == "" {
 		return nil, fault.New(fault.Unavailable, "%d servers carry the key %s, and none has the port yet", len(mine), op.Key)
 	}
-	holder := find(mine, func(v servers.Server) bool { return v.ID == port.DeviceID })
+	holder := cloudx.Find(mine, func(v servers.Server) bool { return v.ID == port.DeviceID })
 	if holder == nil {
 		return nil, fault.New(fault.Conflict, "%d servers carry the key %s, and another server has their port %s", len(mine), op.Key, port.ID)
 	}
@@ -87,7 +88,7 @@ func (d *Driver) bootServer(ctx context.Context, s *services, op operation.Op, r
 	}
 	options := keypairs.CreateOptsExt{KeyName: r.Placement.KeyPair.Name, CreateOptsBuilder: servers.CreateOpts{
 		Name: r.Name, ImageRef: r.Placement.Image.ID, FlavorRef: r.Placement.Flavor.ID, AvailabilityZone: r.Placement.Zone,
-		Networks: []servers.Network{{Port: port.ID}}, Metadata: markOf(op).metadata(r.Tags), ConfigDrive: drive(d.config.ConfigDrive),
+		Networks: []servers.Network{{Port: port.ID}}, Metadata: metadata(cloudx.MarkOf(op), r.Tags), ConfigDrive: drive(d.config.ConfigDrive),
 		UserData: []byte(base64.StdEncoding.EncodeToString([]byte(r.UserData))),
 	}}
 	made, err := servers.Create(ctx, s.compute, options, nil).Extract()
@@ -174,11 +175,11 @@ func (d *Driver) RemoveInstance(ctx context.Context, op operation.Op, p operatio
 	if err != nil {
 		return err
 	}
-	return d.removeServers(ctx, s, carrying(list, serverMark, markOf(op)), []mark{markOf(op)}, p)
+	return d.removeServers(ctx, s, cloudx.Carrying(list, serverMark, cloudx.MarkOf(op)), []cloudx.Mark{cloudx.MarkOf(op)}, p)
 }
 
 // removeServers removes servers, and the ports that carry the marks.
-func (d *Driver) removeServers(ctx context.Context, s *services, list []servers.Server, marks []mark, p operation.Progress) error {
+func (d *Driver) removeServers(ctx context.Context, s *services, list []servers.Server, marks []cloudx.Mark, p operation.Progress) error {
 	for _, v := range list {
 		p.Say("removing instance " + v.Name)
 		if err := d.deleteServer(ctx, s, v.ID, v.Name); err != nil {
@@ -196,12 +197,12 @@ func (d *Driver) removeServers(ctx context.Context, s *services, list []servers.
 // deleteServer removes a server and waits until it is gone.
 func (d *Driver) deleteServer(ctx context.Context, s *services, id, name string) error {
 	asked := translate(servers.Delete(ctx, s.compute, id).ExtractErr(), "removing instance "+name)
-	if err := unless(fault.NotFound, asked); err != nil {
+	if err := cloudx.Unless(fault.NotFound, asked); err != nil {
 		return err
 	}
 	return d.until(ctx, "waiting until instance "+name+" is gone", func() (bool, error) {
 		_, err := servers.Get(ctx, s.compute, id).Extract()
 		err = translate(err, "looking whether instance "+name+" is gone")
-		return fault.Is(err, fault.NotFound), unless(fault.NotFound, err)
+		return fault.Is(err, fault.NotFound), cloudx.Unless(fault.NotFound, err)
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2/pagination"
 
 	"fermata/activities/fault"
+	"fermata/integrations/cloudx"
 )
 
 // all reads every page of a list.
@@ -52,11 +53,11 @@ func (s *services) listVolumes(ctx context.Context) ([]volumes.Volume, error) {
 	return all(ctx, volumes.List(s.volume, volumes.ListOpts{}), volumes.ExtractVolumes, "volumes")
 }
 
-func serverMark(v servers.Server) mark           { return markIn(v.Metadata) }
-func volumeMark(v volumes.Volume) mark           { return markIn(v.Metadata) }
-func portMark(p ports.Port) mark                 { return readMark(p.Description) }
-func groupMark(g groups.SecGroup) mark           { return readMark(g.Description) }
-func floatingMark(f floatingips.FloatingIP) mark { return readMark(f.Description) }
+func serverMark(v servers.Server) cloudx.Mark           { return markIn(v.Metadata) }
+func volumeMark(v volumes.Volume) cloudx.Mark           { return markIn(v.Metadata) }
+func portMark(p ports.Port) cloudx.Mark                 { return readMark(p.Description) }
+func groupMark(g groups.SecGroup) cloudx.Mark           { return readMark(g.Description) }
+func floatingMark(f floatingips.FloatingIP) cloudx.Mark { return readMark(f.Description) }
 
 // checkNetwork proves that Neutron lets the credential see security groups.
 func checkNetwork(ctx context.Context, s *services) error {
@@ -66,14 +67,5 @@ func checkNetwork(ctx context.Context, s *services) error {
 
 // until looks again and again until done says so. The context bounds it.
 func (d *Driver) until(ctx context.Context, doing string, done func() (bool, error)) error {
-	for {
-		if good, err := done(); good || err != nil {
-			return err
-		}
-		select {
-		case <-time.After(time.Duration(d.config.Poll)):
-		case <-ctx.Done():
-			return fault.Wrap(fault.Unavailable, ctx.Err(), doing)
-		}
-	}
+	return cloudx.Until(ctx, time.Duration(d.config.Poll), doing, done)
 }

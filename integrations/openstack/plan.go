@@ -2,9 +2,7 @@ package openstack
 
 import (
 	"context"
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/availabilityzones"
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/flavors"
@@ -17,6 +15,7 @@ import (
 
 	"fermata/activities/cloud"
 	"fermata/activities/fault"
+	"fermata/integrations/cloudx"
 )
 
 // Plan resolves names to ids, looks for what is in the way, and asks for quotas.
@@ -43,7 +42,7 @@ func (d *Driver) planMachine(ctx context.Context, s *services, r cloud.PlanReque
 	if err != nil {
 		return err
 	}
-	image, err := resolve(allImages, func(i images.Image) cloud.Ref { return cloud.Ref{ID: i.ID, Name: i.Name} }, r.Image, "image")
+	image, err := cloudx.Resolve(allImages, func(i images.Image) cloud.Ref { return cloud.Ref{ID: i.ID, Name: i.Name} }, r.Image, "image")
 	if err != nil {
 		return err
 	}
@@ -51,7 +50,7 @@ func (d *Driver) planMachine(ctx context.Context, s *services, r cloud.PlanReque
 	if err != nil {
 		return err
 	}
-	flavor, err := resolve(allFlavors, func(f flavors.Flavor) cloud.Ref { return cloud.Ref{ID: f.ID, Name: f.Name} }, r.Flavor, "flavour")
+	flavor, err := cloudx.Resolve(allFlavors, func(f flavors.Flavor) cloud.Ref { return cloud.Ref{ID: f.ID, Name: f.Name} }, r.Flavor, "flavour")
 	if err != nil {
 		return err
 	}
@@ -81,14 +80,14 @@ func (d *Driver) planNetworks(ctx context.Context, s *services, r cloud.PlanRequ
 		return err
 	}
 	ref := func(n outer) cloud.Ref { return cloud.Ref{ID: n.ID, Name: n.Name} }
-	network, err := resolve(list, ref, r.Network, "network")
+	network, err := cloudx.Resolve(list, ref, r.Network, "network")
 	if err != nil {
 		return err
 	}
 	into.Placement.Network = ref(network)
 	if r.Public != "" {
 		pools := slices.DeleteFunc(list, func(n outer) bool { return !n.External })
-		pool, err := resolve(pools, ref, r.Public, "external network")
+		pool, err := cloudx.Resolve(pools, ref, r.Public, "external network")
 		if err != nil {
 			return err
 		}
@@ -115,7 +114,7 @@ func (d *Driver) planZone(ctx context.Context, s *services, r cloud.PlanRequest,
 		return err
 	}
 	list = slices.DeleteFunc(list, func(z availabilityzones.AvailabilityZone) bool { return !z.ZoneState.Available })
-	zone, err := resolve(list, func(z availabilityzones.AvailabilityZone) cloud.Ref {
+	zone, err := cloudx.Resolve(list, func(z availabilityzones.AvailabilityZone) cloud.Ref {
 		return cloud.Ref{ID: z.ZoneName, Name: z.ZoneName}
 	}, r.Zone, "availability zone")
 	into.Placement.Zone = zone.ZoneName
@@ -132,7 +131,7 @@ func (d *Driver) planKeyPair(ctx context.Context, s *services, r cloud.PlanReque
 		return err
 	}
 	ref := func(k keypairs.KeyPair) cloud.Ref { return cloud.Ref{ID: k.Fingerprint, Name: k.Name} }
-	pair, err := resolve(list, ref, r.KeyPair, "key pair")
+	pair, err := cloudx.Resolve(list, ref, r.KeyPair, "key pair")
 	into.Placement.KeyPair = ref(pair)
 	return err
 }
@@ -144,49 +143,9 @@ func (d *Driver) planExisting(ctx context.Context, s *services, r cloud.PlanRequ
 	}
 	floating, err := s.listFloating(ctx)
 	for _, v := range list {
-		if v.Name == r.Name || serverMark(v).owner == r.Owner {
+		if v.Name == r.Name || serverMark(v).Owner == r.Owner {
 			into.Existing = append(into.Existing, describe(v, floating))
 		}
 	}
 	return err
-}
-
-// resolve finds what has that id, or else that name. NotFound lists what there is; Invalid is a name that several have.
-func resolve[T any](list []T, ref func(T) cloud.Ref, wanted, what string) (found T, err error) {
-	var named []T
-	for _, each := range list {
-		if ref(each).ID == wanted {
-			return each, nil
-		}
-		if ref(each).Name == wanted {
-			named = append(named, each)
-		}
-	}
-	switch len(named) {
-	case 1:
-		return named[0], nil
-	case 0:
-		return found, fault.New(fault.NotFound, "there is no %s %q (there are: %s)", what, wanted, names(list, ref))
-	}
-	var ids []string
-	for _, each := range named {
-		ids = append(ids, ref(each).ID)
-	}
-	return found, fault.New(fault.Invalid, "%d objects of kind %s are called %q: name one by its id (%s)", len(named), what, wanted, strings.Join(ids, ", "))
-}
-
-// mostNames is how many names an error lists.
-const mostNames = 20
-
-func names[T any](list []T, ref func(T) cloud.Ref) string {
-	var all []string
-	for _, each := range list {
-		all = append(all, ref(each).Name)
-	}
-	slices.Sort(all)
-	all = slices.Compact(all)
-	if len(all) > mostNames {
-		return strings.Join(all[:mostNames], ", ") + fmt.Sprintf(" and %d more", len(all)-mostNames)
-	}
-	return strings.Join(all, ", ")
 }

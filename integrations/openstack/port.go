@@ -8,23 +8,24 @@ import (
 	"fermata/activities/cloud"
 	"fermata/activities/fault"
 	"fermata/activities/operation"
+	"fermata/integrations/cloudx"
 )
 
 // port finds the port that carries the operation's mark; nil: none.
 func (s *services) port(ctx context.Context, op operation.Op) (*ports.Port, error) {
-	mine, err := s.listPorts(ctx, ports.ListOpts{Description: markOf(op).text()})
+	mine, err := s.listPorts(ctx, ports.ListOpts{Description: textOf(cloudx.MarkOf(op))})
 	if err != nil || len(mine) == 0 {
 		return nil, err
 	}
-	var all []candidate
+	var all []cloudx.Candidate
 	for _, p := range mine {
-		all = append(all, candidate{id: p.ID, inUse: p.DeviceID != "", created: p.CreatedAt})
+		all = append(all, cloudx.Candidate{ID: p.ID, InUse: p.DeviceID != "", Created: p.CreatedAt})
 	}
-	id, err := settle(ctx, all, s.deletePort)
+	id, err := cloudx.Settle(ctx, all, s.deletePort)
 	if err != nil {
 		return nil, err
 	}
-	return find(mine, func(p ports.Port) bool { return p.ID == id }), nil
+	return cloudx.Find(mine, func(p ports.Port) bool { return p.ID == id }), nil
 }
 
 func (s *services) deletePort(ctx context.Context, id string) error {
@@ -39,7 +40,7 @@ func (s *services) ensurePort(ctx context.Context, op operation.Op, r cloud.Requ
 		return found, err
 	}
 	options := ports.CreateOpts{
-		NetworkID: r.Placement.Network.ID, Name: r.Name, Description: markOf(op).text(), SecurityGroups: &[]string{r.GroupID},
+		NetworkID: r.Placement.Network.ID, Name: r.Name, Description: textOf(cloudx.MarkOf(op)), SecurityGroups: &[]string{r.GroupID},
 	}
 	if r.Address != "" {
 		options.FixedIPs = []map[string]string{{"ip_address": r.Address}}
@@ -62,11 +63,11 @@ func (s *services) ensurePort(ctx context.Context, op operation.Op, r cloud.Requ
 }
 
 // removePorts removes the ports that carry the mark.
-func (s *services) removePorts(ctx context.Context, of mark) error {
-	mine, err := s.listPorts(ctx, ports.ListOpts{Description: of.text()})
+func (s *services) removePorts(ctx context.Context, of cloudx.Mark) error {
+	mine, err := s.listPorts(ctx, ports.ListOpts{Description: textOf(of)})
 	for _, p := range mine {
 		if err == nil {
-			err = unless(fault.NotFound, s.deletePort(ctx, p.ID))
+			err = cloudx.Unless(fault.NotFound, s.deletePort(ctx, p.ID))
 		}
 	}
 	return err

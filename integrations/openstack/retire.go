@@ -14,6 +14,7 @@ import (
 	"fermata/activities/cloud"
 	"fermata/activities/fault"
 	"fermata/activities/operation"
+	"fermata/integrations/cloudx"
 )
 
 // Stop shuts a server down.
@@ -138,7 +139,7 @@ func (d *Driver) RemoveOwned(ctx context.Context, op operation.Op, p operation.P
 	if err != nil {
 		return cloud.Owned{}, err
 	}
-	var marks []mark
+	var marks []cloudx.Mark
 	for _, port := range e.ports {
 		marks = append(marks, portMark(port))
 	}

@@ -10,6 +10,7 @@ import (
 	"fermata/activities/cloud"
 	"fermata/activities/fault"
 	"fermata/activities/operation"
+	"fermata/integrations/cloudx"
 )
 
 // The states of a volume that nothing moves any more.
@@ -62,19 +63,19 @@ func (s *services) findVolume(ctx context.Context, op operation.Op, name string)
 	if err != nil {
 		return nil, err
 	}
-	mine, err := ours(list, volumeMark, markOf(op), func(v volumes.Volume) bool { return v.Name == name }, "volume "+name)
+	mine, err := cloudx.Ours(list, volumeMark, cloudx.MarkOf(op), func(v volumes.Volume) bool { return v.Name == name }, "volume "+name)
 	if err != nil || len(mine) == 0 {
 		return nil, err
 	}
-	var all []candidate
+	var all []cloudx.Candidate
 	for _, v := range mine {
-		all = append(all, candidate{id: v.ID, inUse: v.Status != available && v.Status != "creating" && v.Status != "deleting", created: v.CreatedAt})
+		all = append(all, cloudx.Candidate{ID: v.ID, InUse: v.Status != available && v.Status != "creating" && v.Status != "deleting", Created: v.CreatedAt})
 	}
-	id, err := settle(ctx, all, s.deleteVolume)
+	id, err := cloudx.Settle(ctx, all, s.deleteVolume)
 	if err != nil {
 		return nil, err
 	}
-	return find(mine, func(v volumes.Volume) bool { return v.ID == id }), nil
+	return cloudx.Find(mine, func(v volumes.Volume) bool { return v.ID == id }), nil
 }
 
 func (s *services) deleteVolume(ctx context.Context, id string) error {
@@ -86,7 +87,7 @@ func (d *Driver) makeVolume(ctx context.Context, s *services, op operation.Op, v
 		zone = d.config.VolumeZone
 	}
 	made, err := volumes.Create(ctx, s.volume, volumes.CreateOpts{
-		Size: int(v.Bytes / gib), Name: v.Name, VolumeType: v.Type, AvailabilityZone: zone, Metadata: markOf(op).metadata(nil),
+		Size: int(v.Bytes / gib), Name: v.Name, VolumeType: v.Type, AvailabilityZone: zone, Metadata: metadata(cloudx.MarkOf(op), nil),
 	}, nil).Extract()
 	if err = translate(err, "making volume "+v.Name); err != nil {
 		return nil, err
@@ -148,7 +149,7 @@ func (d *Driver) attached(ctx context.Context, s *services, id, instanceID strin
 }
 
 func diskOf(v volumes.Volume) cloud.Disk {
-	d := cloud.Disk{ID: v.ID, Name: v.Name, Bytes: int64(v.Size) * gib, Key: volumeMark(v).key, Serial: v.ID[:min(serialLength, len(v.ID))]}
+	d := cloud.Disk{ID: v.ID, Name: v.Name, Bytes: int64(v.Size) * gib, Key: volumeMark(v).Key, Serial: v.ID[:min(serialLength, len(v.ID))]}
 	if len(v.Attachments) > 0 {
 		d.InstanceID = v.Attachments[0].ServerID
 	}
@@ -168,13 +169,13 @@ func (d *Driver) RemoveVolume(ctx context.Context, op operation.Op, p operation.
 	if err != nil {
 		return err
 	}
-	return d.removeVolumes(ctx, s, carrying(list, volumeMark, markOf(op)), p)
+	return d.removeVolumes(ctx, s, cloudx.Carrying(list, volumeMark, cloudx.MarkOf(op)), p)
 }
 
 func (d *Driver) removeVolumes(ctx context.Context, s *services, list []volumes.Volume, p operation.Progress) error {
 	for _, v := range list {
 		p.Say("removing volume " + v.Name)
-		if err := unless(fault.NotFound, d.removeVolume(ctx, s, v.ID)); err != nil {
+		if err := cloudx.Unless(fault.NotFound, d.removeVolume(ctx, s, v.ID)); err != nil {
 			return fault.Wrap(fault.KindOf(err), err, "removing volume "+v.Name)
 		}
 	}

@@ -12,14 +12,14 @@ import (
 
 	"fermata/sandbox/estate/faults"
 	"fermata/sandbox/estate/guest"
+	"fermata/sandbox/estate/machine"
 	"fermata/sandbox/estate/network"
-	"fermata/sandbox/estate/openstack"
 )
 
 // InstanceUser is the account that cloud images have, as Debian's do.
 const InstanceUser = "debian"
 
-// InstanceOptions describe the machines behind the cloud's servers.
+// InstanceOptions describe the machines behind a cloud's servers.
 type InstanceOptions struct {
 	Folder  string // A folder in it for each.
 	Network *network.Network
@@ -27,14 +27,14 @@ type InstanceOptions struct {
 	Log     *slog.Logger
 }
 
-// Instances are the machines behind the cloud's servers, by their ids. What a server had is found again after a restart.
+// Instances are the machines behind a cloud's servers, by their ids. What a server had is found again after a restart.
 type Instances struct {
 	o        InstanceOptions
 	mu       sync.Mutex
 	machines map[string]*guest.Machine
 }
 
-var _ openstack.Guests = (*Instances)(nil)
+var _ machine.Guests = (*Instances)(nil)
 
 // NewInstances returns machines that are all off.
 func NewInstances(o InstanceOptions) *Instances {
@@ -60,28 +60,28 @@ func (i *Instances) Machines() map[string]*guest.Machine {
 }
 
 // Boot starts the machine and waits for cloud-init, whose last modules write the host keys to the console.
-func (i *Instances) Boot(ctx context.Context, m openstack.Machine) ([]string, error) {
-	machine, err := i.machine(m)
+func (i *Instances) Boot(ctx context.Context, m machine.Machine) ([]string, error) {
+	g, err := i.machine(m)
 	if err != nil {
 		return nil, fmt.Errorf("making the guest of %s: %w", m.Name, err)
 	}
-	if err := machine.SetDisks(instanceDisks(m.Disks)); err != nil {
+	if err := g.SetDisks(instanceDisks(m.Disks)); err != nil {
 		return nil, fmt.Errorf("attaching the disks of %s: %w", m.Name, err)
 	}
-	if err := machine.Start(ctx); err != nil {
+	if err := g.Start(ctx); err != nil {
 		return nil, fmt.Errorf("booting %s: %w", m.Name, err)
 	}
-	if err := machine.Booted(ctx); err != nil {
+	if err := g.Booted(ctx); err != nil {
 		return nil, err
 	}
-	return machine.HostKeys(), nil
+	return g.HostKeys(), nil
 }
 
-func (i *Instances) machine(m openstack.Machine) (*guest.Machine, error) {
+func (i *Instances) machine(m machine.Machine) (*guest.Machine, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if machine := i.machines[m.ID]; machine != nil {
-		return machine, nil
+	if g := i.machines[m.ID]; g != nil {
+		return g, nil
 	}
 	folder := filepath.Join(i.o.Folder, m.ID)
 	if err := os.MkdirAll(folder, 0o700); err != nil {
@@ -95,18 +95,18 @@ func (i *Instances) machine(m openstack.Machine) (*guest.Machine, error) {
 	if m.KeyPair != "" {
 		options.AuthorizedKeys = []string{m.KeyPair}
 	}
-	machine, err := guest.New(options)
+	g, err := guest.New(options)
 	if err == nil {
-		i.machines[m.ID] = machine
+		i.machines[m.ID] = g
 	}
-	return machine, err
+	return g, err
 }
 
-// instanceDisks shows volumes as virtio does: by the first 20 characters of their ids.
-func instanceDisks(volumes []openstack.Disk) []guest.Disk {
+// instanceDisks shows volumes as the cloud does.
+func instanceDisks(volumes []machine.Disk) []guest.Disk {
 	disks := make([]guest.Disk, len(volumes))
 	for i, v := range volumes {
-		disks[i] = guest.Disk{UUID: v.ID, Bytes: v.Bytes, ByID: []string{"virtio-" + v.ID[:min(20, len(v.ID))]}}
+		disks[i] = guest.Disk{UUID: v.ID, Bytes: v.Bytes, ByID: []string{v.ByID}}
 	}
 	return disks
 }
@@ -133,7 +133,7 @@ func (i *Instances) Destroy(id string) error {
 }
 
 // SetDisks attaches and detaches volumes.
-func (i *Instances) SetDisks(id string, disks []openstack.Disk) error {
+func (i *Instances) SetDisks(id string, disks []machine.Disk) error {
 	if m := i.Machine(id); m != nil {
 		return m.SetDisks(instanceDisks(disks))
 	}
@@ -152,8 +152,13 @@ func (i *Instances) Close() error {
 	return errors.Join(errs...)
 }
 
-// FilterInstances puts the cloud's security groups behind another filter: a packet passes if both let it.
-func FilterInstances(cloud *openstack.Server, outer network.Filter) network.Filter {
+// SecurityGroups are those of an emulated cloud.
+type SecurityGroups interface {
+	Allows(from, to netip.AddrPort, proto string) bool
+}
+
+// FilterInstances puts a cloud's security groups behind another filter: a packet passes if both let it.
+func FilterInstances(cloud SecurityGroups, outer network.Filter) network.Filter {
 	return func(from, to netip.AddrPort, proto string) bool {
 		return cloud.Allows(from, to, proto) && outer(from, to, proto)
 	}

@@ -115,7 +115,7 @@ func (s *Server) machine(id string) (m machine.Machine, there bool) {
 func (s *Server) disks(i *instance) (disks []machine.Disk) {
 	for _, id := range i.Volumes {
 		if v := find(s.state.Volumes, id); v != nil && (*v).Device != rootDevice {
-			disks = append(disks, machine.Disk{ID: id, Serial: strings.ReplaceAll(id, "-", ""), Bytes: int64((*v).GiB) << 30})
+			disks = append(disks, machine.Disk{ID: id, ByID: "nvme-Amazon_Elastic_Block_Store_" + strings.ReplaceAll(id, "-", ""), Bytes: int64((*v).GiB) << 30})
 		}
 	}
 	return disks

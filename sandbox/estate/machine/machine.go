@@ -8,9 +8,9 @@ import (
 
 // Disk is a volume as a machine sees it.
 type Disk struct {
-	ID     string // Of the volume.
-	Serial string // What the machine finds it by, under /dev/disk/by-id.
-	Bytes  int64
+	ID    string // Of the volume.
+	ByID  string // What the machine finds it by, under /dev/disk/by-id: the bus, the maker and the serial.
+	Bytes int64
 }
 
 // Machine is an instance as what runs behind it needs to know it.

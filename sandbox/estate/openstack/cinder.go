@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+
+	"fermata/sandbox/estate/machine"
 )
 
 // The states of a volume.
@@ -15,6 +17,9 @@ const (
 	detaching = "detaching"
 	deleting  = "deleting"
 )
+
+// shownSerial is how much of its id a volume shows as its serial on virtio.
+const shownSerial = 20
 
 type volume struct {
 	ID       string            `json:"id"`
@@ -145,9 +150,9 @@ func (s *Server) resumeVolume(v *volume) {
 			})
 		})
 	case attaching:
-		s.guests.add(&s.tasks, v.Server, func() { s.settleVolume(v.Server, id, inUse) })
+		s.tasks.Add(v.Server, func() { s.settleVolume(v.Server, id, inUse) })
 	case detaching:
-		s.guests.add(&s.tasks, v.Server, func() { s.settleVolume(v.Server, id, available) })
+		s.tasks.Add(v.Server, func() { s.settleVolume(v.Server, id, available) })
 	}
 }
 
@@ -167,7 +172,7 @@ func (s *Server) changeVolume(id string, do func(*volume)) {
 // settleVolume shows a server's guest its disks, and then says that the volume is there or gone.
 func (s *Server) settleVolume(serverID, volumeID, status string) {
 	if m, there := s.machine(serverID); there {
-		s.guest(serverID, "changing the disks of", func(g Guests) error { return g.SetDisks(serverID, m.Disks) })
+		s.guest(serverID, "changing the disks of", func(g machine.Guests) error { return g.SetDisks(serverID, m.Disks) })
 	}
 	s.changeVolume(volumeID, func(v *volume) {
 		if v.Status == attaching || v.Status == detaching {
@@ -180,11 +185,11 @@ func (s *Server) settleVolume(serverID, volumeID, status string) {
 }
 
 // disks are the volumes of a server. It is called with the lock.
-func (s *Server) disks(v *server) []Disk {
-	var disks []Disk
+func (s *Server) disks(v *server) []machine.Disk {
+	var disks []machine.Disk
 	for _, id := range v.Volumes {
 		if volume := s.volume(id, v.Project); volume != nil {
-			disks = append(disks, Disk{ID: id, Bytes: int64(volume.GiB) << 30})
+			disks = append(disks, machine.Disk{ID: id, ByID: "virtio-" + id[:min(shownSerial, len(id))], Bytes: int64(volume.GiB) << 30})
 		}
 	}
 	return disks

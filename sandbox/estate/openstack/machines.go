@@ -5,62 +5,10 @@ import (
 	"encoding/base64"
 	"slices"
 	"strings"
-	"sync"
 	"time"
+
+	"fermata/sandbox/estate/machine"
 )
-
-// guestQueue carries out what is asked of each server in order, and each in a goroutine of its own.
-type guestQueue struct {
-	mu      sync.Mutex
-	waiting map[string][]func()
-	cancels map[string]context.CancelFunc // Of what is being built or booted.
-}
-
-func (q *guestQueue) add(tasks *sync.WaitGroup, id string, do func()) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.waiting == nil {
-		q.waiting, q.cancels = map[string][]func(){}, map[string]context.CancelFunc{}
-	}
-	_, runs := q.waiting[id]
-	q.waiting[id] = append(q.waiting[id], do)
-	if !runs {
-		tasks.Go(func() { q.run(id) })
-	}
-}
-
-func (q *guestQueue) run(id string) {
-	for {
-		q.mu.Lock()
-		if len(q.waiting[id]) == 0 {
-			delete(q.waiting, id)
-			q.mu.Unlock()
-			return
-		}
-		do := q.waiting[id][0]
-		q.waiting[id] = q.waiting[id][1:]
-		q.mu.Unlock()
-		do()
-	}
-}
-
-// start gives a task of a server a context that cancel ends.
-func (q *guestQueue) start(ctx context.Context, id string) context.Context {
-	ctx, cancel := context.WithCancel(ctx)
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.cancels[id] = cancel
-	return ctx
-}
-
-func (q *guestQueue) cancel(id string) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if cancel := q.cancels[id]; cancel != nil {
-		cancel()
-		delete(q.cancels, id)
-	}
-}
 
 // change does something with a server under the lock, and saves. A server that is gone is left.
 func (s *Server) change(id string, do func(*server)) {
@@ -82,13 +30,13 @@ func (s *Server) resume() {
 		id := v.ID
 		switch {
 		case v.Task == "deleting":
-			s.guests.add(&s.tasks, id, func() { s.destroy(id) })
+			s.tasks.Add(id, func() { s.destroy(id) })
 		case v.Status == building:
-			s.guests.add(&s.tasks, id, func() { s.build(id) })
+			s.tasks.Add(id, func() { s.build(id) })
 		case v.Task == "powering-off":
-			s.guests.add(&s.tasks, id, func() { s.shutDown(id) })
+			s.tasks.Add(id, func() { s.shutDown(id) })
 		case v.Task == "powering-on", v.Status == active:
-			s.guests.add(&s.tasks, id, func() { s.powerOn(id) })
+			s.tasks.Add(id, func() { s.powerOn(id) })
 		}
 	}
 	for _, v := range s.state.Volumes {
@@ -99,7 +47,7 @@ func (s *Server) resume() {
 // build takes the ports and turns the server on, or gives it up.
 func (s *Server) build(id string) {
 	wait, giveUp := s.trouble.build()
-	ctx := s.guests.start(s.ctx, id)
+	ctx := s.tasks.Start(s.ctx, id)
 	if wait > 0 {
 		select {
 		case <-time.After(wait):
@@ -154,7 +102,7 @@ func (s *Server) boot(ctx context.Context, id string) {
 }
 
 // machine is a server as its guest needs to know it.
-func (s *Server) machine(id string) (m Machine, there bool) {
+func (s *Server) machine(id string) (m machine.Machine, there bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, v := range s.state.Servers {
@@ -162,7 +110,7 @@ func (s *Server) machine(id string) (m Machine, there bool) {
 			continue
 		}
 		data, _ := base64.StdEncoding.DecodeString(v.UserData) // It was checked.
-		m = Machine{ID: id, Name: v.Name, UserData: string(data), Metadata: v.Metadata, Disks: s.disks(v)}
+		m = machine.Machine{ID: id, Name: v.Name, UserData: string(data), Metadata: v.Metadata, Disks: s.disks(v)}
 		if k := find(s.state.KeyPairs, func(k *keyPair) bool { return k.Name == v.KeyName }); k != nil {
 			m.KeyPair = k.PublicKey
 		}
@@ -177,23 +125,23 @@ func (s *Server) machine(id string) (m Machine, there bool) {
 }
 
 func (s *Server) powerOn(id string) {
-	ctx := s.guests.start(s.ctx, id)
+	ctx := s.tasks.Start(s.ctx, id)
 	s.change(id, func(v *server) { v.Status, v.Task = active, "" })
 	s.boot(ctx, id)
 }
 
 func (s *Server) shutDown(id string) {
-	s.guest(id, "stopping", func(g Guests) error { return g.Shutdown(id) })
+	s.guest(id, "stopping", func(g machine.Guests) error { return g.Shutdown(id) })
 	s.change(id, func(v *server) { v.Status, v.Task = shutOff, "" })
 }
 
 // destroy removes a server: its ports are free again, or gone if Nova made them, and its volumes are available.
 func (s *Server) destroy(id string) {
-	s.guest(id, "removing", func(g Guests) error { return g.Destroy(id) })
+	s.guest(id, "removing", func(g machine.Guests) error { return g.Destroy(id) })
 	s.change(id, s.forget)
 }
 
-func (s *Server) guest(id, doing string, do func(Guests) error) {
+func (s *Server) guest(id, doing string, do func(machine.Guests) error) {
 	if s.options.Guests == nil {
 		return
 	}

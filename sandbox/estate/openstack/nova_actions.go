@@ -69,7 +69,7 @@ func (s *Server) power(c *call, doing, from, task string, do func(id string)) re
 		return nova.conflict("conflictingRequest", "Cannot '%s' instance %s while it is in vm_state %s", doing, v.ID, vmState(v.Status))
 	}
 	v.Task = task
-	s.guests.add(&s.tasks, v.ID, func() { do(v.ID) })
+	s.tasks.Add(v.ID, func() { do(v.ID) })
 	return reply{status: http.StatusAccepted}
 }
 
@@ -80,8 +80,8 @@ func (s *Server) removeServer(c *call) reply {
 	}
 	if v.Task != "deleting" {
 		v.Task = "deleting"
-		s.guests.cancel(v.ID)
-		s.guests.add(&s.tasks, v.ID, func() { s.destroy(v.ID) })
+		s.tasks.Cancel(v.ID)
+		s.tasks.Add(v.ID, func() { s.destroy(v.ID) })
 	}
 	return reply{status: http.StatusNoContent}
 }
@@ -127,7 +127,7 @@ func (s *Server) attach(c *call) reply {
 	}
 	volume.Status, volume.Server = attaching, v.ID
 	v.Volumes = append(v.Volumes, volume.ID)
-	s.guests.add(&s.tasks, v.ID, func() { s.settleVolume(v.ID, volume.ID, inUse) })
+	s.tasks.Add(v.ID, func() { s.settleVolume(v.ID, volume.ID, inUse) })
 	return ok(object{"volumeAttachment": attachmentView(v.ID, volume.ID, len(v.Volumes)-1)})
 }
 
@@ -147,7 +147,7 @@ func (s *Server) detach(c *call) reply {
 	}
 	volume.Status = detaching
 	v.Volumes = slices.DeleteFunc(v.Volumes, func(have string) bool { return have == id })
-	s.guests.add(&s.tasks, v.ID, func() { s.settleVolume(v.ID, id, available) })
+	s.tasks.Add(v.ID, func() { s.settleVolume(v.ID, id, available) })
 	return reply{status: http.StatusAccepted}
 }
 

@@ -89,7 +89,7 @@ func (s *Server) makeServer(c *call) reply {
 		return *refused
 	}
 	s.state.Servers = append(s.state.Servers, made)
-	s.guests.add(&s.tasks, made.ID, func() { s.build(made.ID) })
+	s.tasks.Add(made.ID, func() { s.build(made.ID) })
 	return reply{status: http.StatusAccepted, body: object{"server": object{
 		"id": made.ID, "links": []object{}, "OS-DCF:diskConfig": "MANUAL", "adminPass": newID(), "security_groups": []object{},
 	}}}

@@ -23,6 +23,7 @@ import (
 
 	"fermata/sandbox/estate/certificate"
 	"fermata/sandbox/estate/faults"
+	"fermata/sandbox/estate/machine"
 	"fermata/sandbox/estate/web"
 	"fermata/sandbox/keep"
 )
@@ -49,7 +50,7 @@ type Options struct {
 	// security_group_rule, floatingip, port. What is not named has no limit.
 	Quotas map[string]int
 	// Guests are the machines behind the servers; nil: a server has none and makes its console up.
-	Guests Guests
+	Guests machine.Guests
 	// TokenLifetime is how long a token lives: an hour if zero.
 	TokenLifetime time.Duration
 	// PageSize is how many servers one answer lists at most: 1000 if zero.
@@ -93,36 +94,6 @@ type Network struct {
 // KeyPair is a public key that servers accept.
 type KeyPair struct{ Name, PublicKey string }
 
-// Disk is a volume as a guest sees it.
-type Disk struct {
-	ID    string // Of the volume.
-	Bytes int64
-}
-
-// Machine is a server as its guest needs to know it.
-type Machine struct {
-	ID       string
-	Name     string
-	Address  netip.Addr // Of its first port.
-	UserData string     // In clear text.
-	Metadata map[string]string
-	KeyPair  string // Public key of the key pair; empty: none.
-	Disks    []Disk // Volumes in the order in which they were attached.
-}
-
-// Guests boot what runs behind servers. Calls for one server come one after another.
-type Guests interface {
-	// Boot starts the machine, made if it is new, and returns its SSH host keys (authorized_keys form) once it knows them. It is
-	// called again for a machine that runs already after the emulator was restarted.
-	Boot(ctx context.Context, m Machine) (hostKeys []string, err error)
-	// Shutdown stops the machine; its files stay.
-	Shutdown(id string) error
-	// Destroy stops the machine and removes what it had. A machine that is not there is no error.
-	Destroy(id string) error
-	// SetDisks attaches and detaches volumes while the machine runs.
-	SetDisks(id string, disks []Disk) error
-}
-
 // Server is a running cloud.
 type Server struct {
 	options Options
@@ -131,8 +102,7 @@ type Server struct {
 	trouble trouble
 	stop    context.CancelFunc
 	ctx     context.Context //nolint:containedctx // Ends what goes on in the background; no request has it.
-	tasks   sync.WaitGroup
-	guests  guestQueue
+	tasks   machine.Queue
 
 	mu    sync.Mutex
 	state state
