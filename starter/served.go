@@ -4,10 +4,15 @@ package starter
 // does not link: to add an integration, add its line here, so that doctor asks about it.
 var served = map[string][]string{
 	"ansible":        {"configuration"},
+	"ec2":            {"cloud", "firewall"},
 	"haproxy":        {"loadbalancer"},
 	"http":           {"probe"},
-	"linux":          {"guest"},
+	"ldap":           {"directory"},
+	"linux":          {"guest", "database"},
+	"mariadb":        {"database"},
 	"nftables":       {"firewall"},
+	"openstack":      {"cloud", "firewall"},
+	"postgresql":     {"database"},
 	"powerdns":       {"dns"},
 	"requesttracker": {"ticketing"},
 	"rfc2136":        {"dns"},

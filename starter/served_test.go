@@ -10,10 +10,15 @@ import (
 
 	"fermata/integrations"
 	"fermata/integrations/ansible"
+	"fermata/integrations/ec2"
 	"fermata/integrations/haproxy"
 	"fermata/integrations/http"
+	"fermata/integrations/ldap"
 	"fermata/integrations/linux"
+	"fermata/integrations/mariadb"
 	"fermata/integrations/nftables"
+	"fermata/integrations/openstack"
+	"fermata/integrations/postgresql"
 	"fermata/integrations/powerdns"
 	"fermata/integrations/requesttracker"
 	"fermata/integrations/rfc2136"
@@ -28,7 +33,7 @@ func TestTheListOfWhatIsServedIsTheIntegrationsOwn(t *testing.T) {
 	t.Parallel()
 	own := map[string][]string{}
 	for _, i := range []integrations.Integration{
-		ansible.Integration(), haproxy.Integration(), http.Integration(), linux.Integration(), nftables.Integration(), powerdns.Integration(),
+		ansible.Integration(), ec2.Integration(), ldap.Integration(), mariadb.Integration(), openstack.Integration(), postgresql.Integration(), haproxy.Integration(), http.Integration(), linux.Integration(), nftables.Integration(), powerdns.Integration(),
 		requesttracker.Integration(), rfc2136.Integration(), servicenow.Integration(), smtp.Integration(), vsphere.Integration(), webhook.Integration(),
 	} {
 		own[i.Type] = i.Serves

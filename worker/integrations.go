@@ -3,6 +3,7 @@ package worker
 import (
 	"fermata/integrations"
 	"fermata/integrations/ansible"
+	"fermata/integrations/ec2"
 	"fermata/integrations/haproxy"
 	"fermata/integrations/http"
 	"fermata/integrations/ldap"
@@ -24,6 +25,7 @@ import (
 func builtIn() []integrations.Integration {
 	return []integrations.Integration{
 		ansible.Integration(),
+		ec2.Integration(),
 		haproxy.Integration(),
 		http.Integration(),
 		ldap.Integration(),

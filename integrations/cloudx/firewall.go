@@ -30,6 +30,9 @@ type Groups interface {
 // the next.
 type Firewall struct{ Groups }
 
+// OnlyByName says that a rule without a system is for another firewall.
+func (Firewall) OnlyByName() {}
+
 var _ firewall.Firewall = Firewall{}
 
 // mostRounds is how often a call looks again after an answer was lost, or after others changed what it had looked at.

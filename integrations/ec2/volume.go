@@ -116,6 +116,9 @@ func (d *Driver) attached(ctx context.Context, id, instanceID string) (disk clou
 		}
 		return len(v.Attachments) > 0 && v.Attachments[0].State == types.VolumeAttachmentStateAttached, nil
 	})
+	if coded(err, "InvalidVolume.NotFound") { // Under a token that was used EC2 shows what was made then.
+		err = fault.New(fault.Conflict, "%w: it was made under this key before, and removed", err)
+	}
 	return disk, err
 }
 

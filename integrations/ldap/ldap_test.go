@@ -104,9 +104,9 @@ func TestDisabledByAttribute(t *testing.T) {
 	c := b.config()
 	c.Disable = ldap.Disable{Attribute: "employeeType", Value: "disabled"}
 	d := driver(t, c, adminPassword)
-	held, err := d.EnsureAccount(t.Context(), op, directory.Account{Name: "ada"}, &operation.Memory{})
+	_, err := d.EnsureAccount(t.Context(), op, directory.Account{Name: "ada"}, &operation.Memory{})
 	require.NoError(t, err)
-	held, err = d.Disable(t.Context(), op, "ada", &operation.Memory{})
+	held, err := d.Disable(t.Context(), op, "ada", &operation.Memory{})
 	require.NoError(t, err)
 	require.True(t, held.Disabled)
 	require.Equal(t, []string{"disabled"}, b.judge(t).Attribute(t, held.DN, "employeeType"))

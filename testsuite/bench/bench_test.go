@@ -28,7 +28,7 @@ spec:
   groups: {people: {members: ["*@sandbox"]}}
   automation: {stop: [people]}
   rules:
-    - {name: errands, match: {kinds: [BenchErrand, ProvisionServer]}, change: standard, may: {start: [people], operate: [people]}}
+    - {name: errands, match: {kinds: [BenchErrand, ProvisionServer, ProvisionInstance]}, change: standard, may: {start: [people], operate: [people]}}
 `
 
 // bench is a sandbox with the errand, and the floor beside it.

@@ -2,6 +2,8 @@ package bench
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -10,27 +12,52 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fermata/client"
+	"fermata/spec"
 	"fermata/testsuite/stage"
 	"fermata/wire"
 )
 
-// BenchmarkChain compares the wall time of the example, provisioned on the sandbox, with the longest chain of its steps as they
-// depend on each other: what it takes longer was spent between steps.
+// BenchmarkChain compares the wall time of the examples, provisioned on the sandbox, with the longest chain of their steps as they
+// depend on each other: what they take longer was spent between steps. It also compares the events of a step with the floor's.
 func BenchmarkChain(b *testing.B) {
+	b.Run("server", func(b *testing.B) {
+		chained(b, func(n int) (client.Request, error) {
+			return client.Provision(stage.Server(b, fmt.Sprintf("web-%02d", n+1), fmt.Sprintf("10.20.0.%d", n+11)))
+		})
+	})
+	b.Run("instance", func(b *testing.B) {
+		chained(b, func(n int) (client.Request, error) {
+			data, err := os.ReadFile(filepath.Join(stage.Root(b), "examples", "instance.yaml"))
+			require.NoError(b, err)
+			another := strings.NewReplacer("app-01", fmt.Sprintf("app-%02d", n+1), ": shop", fmt.Sprintf(": shop_%d", n+1)).Replace(string(data))
+			i, err := spec.ParseInstance("instance.yaml", []byte(another))
+			require.NoError(b, err)
+			return client.ProvisionInstance(i)
+		})
+	})
+}
+
+func chained(b *testing.B, ask func(n int) (client.Request, error)) {
+	b.Helper()
 	x := setup(b, standard)
 	for n := range b.N {
 		f := x.bare(b, floorQueue)
 		require.NoError(b, f.Get(b.Context(), nil))
-		latency := x.look(b, x.floor, f.GetID(), f.GetRunID()).wall
-		server := stage.Server(b, fmt.Sprintf("web-%02d", n+1), fmt.Sprintf("10.20.0.%d", n+11))
-		r, err := client.Provision(server)
-		p := x.Done(b, x.Begin(b, r, err))
+		floor := x.look(b, x.floor, f.GetID(), f.GetRunID())
+		r, err := ask(n)
+		started := x.Begin(b, r, err)
+		p := x.Done(b, started)
+		own := x.look(b, x.Client.Temporal(), started.WorkflowID, started.RunID)
 		chain, took := longest(p.Steps)
 		wall := p.Ended.Sub(*p.Planned)
-		say("wall time after the plan %s, the floor's latency %s, longest chain %s:\n  %s", wall, latency, took, strings.Join(chain, "\n  "))
+		say("wall time after the plan %s, the floor's latency %s, longest chain %s:\n  %s", wall, floor.wall, took, strings.Join(chain, "\n  "))
 		b.ReportMetric(ms(wall), "run-ms")
 		b.ReportMetric(ms(took), "chain-ms")
-		verdict(b, "wall time / (longest chain + the floor's latency)", float64(wall)/float64(took+latency), 1.05, true)
+		b.ReportMetric(float64(own.bytes)/1024, "run-KiB")
+		verdict(b, "wall time after the plan / (1.05 x longest chain + the floor's latency)", float64(wall)/(1.05*float64(took)+float64(floor.wall)), 1, true)
+		verdict(b, "own share (wall time - chain) / floor", float64(wall-took)/float64(floor.wall), 0.7, true)
+		verdict(b, "history events of a step / of the floor's", float64(own.events)/float64(len(p.Steps))/(float64(floor.events)/steps), 0.75, true)
+		verdict(b, "history of the run, KiB", float64(own.bytes)/1024, 96, true)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/workflow"
 
 	"fermata/activities/configuration"
 	"fermata/activities/fault"
@@ -292,6 +293,12 @@ func TestAPlayThatFailsInAChange(t *testing.T) {
 		left  []string
 	}{
 		"undone before it acted": {func(e *world, _ *project) { e.failing["configuration.Apply of base.yml"] = fault.Invalid }, nil},
+		"undone where tasks are skipped": {func(e *world, p *project) {
+			e.failing["configuration.Apply of base.yml"] = fault.Invalid
+			skips := drift()
+			skips.Recap.Skipped = 1
+			p.foresight["base.yml"] = skips
+		}, []string{"run the playbook of base: irreversible: playbook base.yml was run; what it did stays"}},
 		"undone after a part": {func(e *world, p *project) {
 			e.failing["configuration.Apply of base.yml"] = fault.Invalid
 			e.after["loadbalancer.SetMember drain"] = func() {
@@ -379,4 +386,36 @@ func TestDriftOfPlaysIsTold(t *testing.T) {
 		out := compare(t, func(e *world, _ *project) { e.failing["configuration.Preview of base.yml"] = fault.Unavailable })
 		require.Len(t, out.Unread, 1)
 	})
+}
+
+// A run that an older build planned neither looks at the later sections nor takes a change of them.
+func TestARunOfAnOlderBuildLeavesTheLaterSectionsAlone(t *testing.T) {
+	t.Parallel()
+	older := func(b *bench) {
+		b.OnGetVersion(laterChanges, workflow.DefaultVersion, workflow.Version(1)).Return(workflow.DefaultVersion)
+	}
+	t.Run("unchanged", func(t *testing.T) {
+		t.Parallel()
+		b, s, p := configured(t, func(x *spec.Server) { x.Spec.LoadBalancer.Weight = 7 })
+		older(b)
+		p.foresight["base.yml"] = drift()
+		b.say(t, time.Minute, bob, decision.Approve, "")
+		out := b.alter(t)
+		require.Equal(t, wire.Done, out.Outcome, out.Reason)
+		require.Equal(t, []string{"loadbalancer.AlterMember", "probe.Get"}, s.acts())
+		require.Empty(t, p.described)
+		require.Empty(t, p.previewed)
+	})
+	for section, ask := range map[string]func(*spec.Server){
+		"configuration": func(x *spec.Server) { x.Spec.Configuration = nil }, "dns": inDNS, "inventory": withInventory,
+	} {
+		t.Run("a change of "+section, func(t *testing.T) {
+			t.Parallel()
+			b, _, _ := configured(t, ask)
+			older(b)
+			out := b.alter(t)
+			require.Equal(t, wire.Refused, out.Outcome)
+			require.Contains(t, out.Reason, section+": a change of this section is not carried out")
+		})
+	}
 }

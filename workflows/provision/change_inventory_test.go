@@ -24,10 +24,18 @@ func listed(t *testing.T, ask func(*spec.Server), was ...func(*spec.Server)) (*b
 	require.NoError(t, json.Unmarshal(b.estate.records[0].Spec, recorded))
 	if recorded.Spec.Inventory != nil {
 		b.estate.objects["item"] = string(inventory.InService)
-		c.attributes = (&provision{server: recorded}).itemAttributes("vm-1")
-		c.attributes["template"], c.attributes["note"] = "as the platform names it", "somebody's"
+		c.attributes = attributesOf(recorded)
 	}
 	return b, s, c
+}
+
+// attributesOf are those of a server's item, with some that no change looks at.
+func attributesOf(server *spec.Server) map[string]string {
+	attributes := map[string]string{"template": "as the platform names it", "note": "somebody's"}
+	for _, a := range (&provision{server: server}).itemAttributes("vm-1") {
+		attributes[a.Name] = a.Is
+	}
+	return attributes
 }
 
 func TestAnItemThatIsAsItWasRegistered(t *testing.T) {
@@ -35,6 +43,25 @@ func TestAnItemThatIsAsItWasRegistered(t *testing.T) {
 	b, s, _ := listed(t, asBefore, withInventory)
 	require.Equal(t, wire.NothingToChange, b.alter(t).Reason)
 	require.Empty(t, s.acts())
+}
+
+// A discovery may have given the item another class, and an item of the server's own that no record asked for is taken up.
+func TestItemsThatAreTakenAsTheyAre(t *testing.T) {
+	t.Parallel()
+	for name, was := range map[string][]func(*spec.Server){"of another class": {withInventory}, "of before": nil} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b, s, c := listed(t, withInventory, was...)
+			delete(b.estate.objects, "item")
+			c.found = []inventory.Item{{ID: "ci-9", Class: "cmdb_ci_server", Name: "web-01", State: inventory.InService, Owner: "server/web-01", Key: "01A/item/web-01"}}
+			b.say(t, time.Minute, bob, decision.Approve, "")
+			c.attributes = map[string]string{}
+			out := b.alter(t)
+			require.Equal(t, wire.Done, out.Outcome, out.Reason)
+			require.Equal(t, []string{"inventory.SetAttributes"}, s.acts())
+			require.Equal(t, "ci-9 Changed by Fermata, run "+runULID+".", c.notes[0])
+		})
+	}
 }
 
 func TestTheItemFollowsTheServer(t *testing.T) {
@@ -47,9 +74,7 @@ func TestTheItemFollowsTheServer(t *testing.T) {
 	require.Equal(t, []string{"probe.Get", "inventory.SetAttributes"}, acts[len(acts)-2:], "once the server was seen to work")
 	asked := &spec.Server{}
 	require.NoError(t, json.Unmarshal(b.document, asked))
-	want := (&provision{server: asked}).itemAttributes("vm-1")
-	want["template"], want["note"] = "as the platform names it", "somebody's"
-	require.Equal(t, want, c.attributes, "what else stands in it stays")
+	require.Equal(t, attributesOf(asked), c.attributes, "what else stands in it stays")
 	require.Equal(t, []string{
 		"cpus: 2 -> 3", "memory_mib: 4096 -> 8192", "volumes: /srv/data 20GiB -> /srv/data 40GiB, /srv/logs 1GiB",
 	}, b.lastStep(t, stepItemAttributes).Result)
@@ -160,9 +185,11 @@ func TestItemsThatForbidAChange(t *testing.T) {
 		"two of the server": {[]func(*spec.Server){withInventory}, asBefore, func(_ *world, c *cmdb) {
 			c.found = []inventory.Item{{ID: "ci-9", Name: "web-01", State: inventory.InService, Owner: "server/web-01"}}
 		}, "2 items of this owner are in service"},
-		"another class": {nil, withInventory, func(_ *world, c *cmdb) {
-			c.found = []inventory.Item{{ID: "ci-9", Name: "web-01", State: inventory.InService, Owner: "server/web-01", Class: "cmdb_ci_server"}}
-		}, "is of class cmdb_ci_server, not cmdb_ci_linux_server"},
+		"another class": {
+			[]func(*spec.Server){withInventory},
+			func(s *spec.Server) { s.Spec.Inventory.Class = "cmdb_ci_server" }, func(*world, *cmdb) {},
+			`inventory.class: "cmdb_ci_server" instead of "cmdb_ci_linux_server"`,
+		},
 		"nobody serves it": {
 			[]func(*spec.Server){withInventory},
 			func(s *spec.Server) { s.Spec.Inventory = nil },

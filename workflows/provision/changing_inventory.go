@@ -1,9 +1,6 @@
 package provision
 
 import (
-	"maps"
-	"slices"
-
 	"go.temporal.io/sdk/workflow"
 
 	"fermata/activities/inventory"
@@ -21,10 +18,9 @@ const stepItemAttributes = "item-attributes"
 // itemDiff is what happens to the configuration item.
 type itemDiff struct {
 	Register bool `json:"register,omitempty"`
-	// Item gets other attributes: empty values are those that it has not.
-	Item *runbook.Listed   `json:"item,omitempty"`
-	Was  map[string]string `json:"was,omitempty"`
-	Is   map[string]string `json:"is,omitempty"`
+	// Item gets other attributes: an empty value stands for none.
+	Item       *runbook.Listed `json:"item,omitempty"`
+	Attributes []pair          `json:"attributes,omitempty"`
 	// Out are retired, in the database From: no item is asked for, or one in another database.
 	Out  []runbook.Listed `json:"out,omitempty"`
 	From *spec.Inventory  `json:"from,omitempty"`
@@ -105,26 +101,20 @@ func (p *change) itemOf(now reality, diff *itemDiff) (problems []wire.Observatio
 		return []wire.Observation{runbook.Problem(name, "%d items of this owner are in service, expected one: retire the others", len(now.items))}
 	}
 	item := now.items[0]
-	if i.Class != "" && item.Class != i.Class {
-		return []wire.Observation{runbook.Problem(name, "item %q (%s) is of class %s, not %s: no change moves it", item.Name, item.ID, item.Class, i.Class)}
-	}
-	was, is := p.asked.otherAttributes(item, now)
-	if len(is) > 0 {
-		diff.Item, diff.Was, diff.Is = &runbook.Listed{ID: item.ID, Class: item.Class, Name: item.Name}, was, is
+	if others := p.asked.otherAttributes(item, now); len(others) > 0 {
+		diff.Item, diff.Attributes = &runbook.Listed{ID: item.ID, Class: item.Class, Name: item.Name}, others
 	}
 	return nil
 }
 
-// otherAttributes are those that the item has otherwise than the server, and how the server has them. What else stands in the
-// item is not Fermata's.
-func (p *provision) otherAttributes(item inventory.Item, now reality) (was, is map[string]string) {
-	was, is = map[string]string{}, map[string]string{}
-	for name, value := range p.itemAttributes(now.machine.ID) {
-		if item.Attributes[name] != value {
-			was[name], is[name] = item.Attributes[name], value
+// otherAttributes are those that the item has otherwise than the server. What else stands in the item is not Fermata's.
+func (p *provision) otherAttributes(item inventory.Item, now reality) (others []pair) {
+	for _, a := range p.itemAttributes(now.machine.ID) {
+		if a.Was = item.Attributes[a.Name]; a.Was != a.Is {
+			others = append(others, a)
 		}
 	}
-	return was, is
+	return others
 }
 
 // listing registers the item or brings it up to date, and retires the one that is not asked for any more.
@@ -155,18 +145,20 @@ func (p *change) attributes(diff itemDiff) runbook.Planned {
 		})
 		return err
 	}
+	was, is := map[string]string{}, map[string]string{}
 	var detail []string
-	for _, name := range slices.Sorted(maps.Keys(diff.Is)) {
-		detail = append(detail, pair{Name: name, Was: orNone(diff.Was[name]), Is: orNone(diff.Is[name])}.text())
+	for _, a := range diff.Attributes {
+		was[a.Name], is[a.Name] = a.Was, a.Is
+		detail = append(detail, pair{Name: a.Name, Was: orNone(a.Was), Is: a.Is}.text())
 	}
 	return runbook.Planned{
 		Step: run.Step{
 			ID: stepItemAttributes, Title: "bring the configuration item up to date", Reversal: run.Reversible,
 			Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) {
-				return run.Result{Lines: detail}, set(ctx, op, diff.Is, "Changed by Fermata, run "+op.Key.Run+".")
+				return run.Result{Lines: detail}, set(ctx, op, is, "Changed by Fermata, run "+op.Key.Run+".")
 			},
 			Undo: func(ctx workflow.Context, op operation.Op) error {
-				return set(ctx, op, diff.Was, "As before by Fermata: run "+op.Key.Run+" was undone.")
+				return set(ctx, op, was, "As before by Fermata: run "+op.Key.Run+" was undone.")
 			},
 		},
 		Action: wire.Change, Object: "configuration item " + diff.Item.Name + " (" + diff.Item.ID + ")", Detail: detail,
@@ -185,8 +177,7 @@ func (c *comparison) configurationItem(p *provision, now reality) {
 		return
 	}
 	c.add(object, "in service", "in service")
-	was, is := p.otherAttributes(now.items[0], now)
-	for _, name := range slices.Sorted(maps.Keys(is)) {
-		c.add("attribute "+name+" of the "+object, is[name], orNone(was[name]))
+	for _, a := range p.otherAttributes(now.items[0], now) {
+		c.add("attribute "+a.Name+" of the "+object, a.Is, orNone(a.Was))
 	}
 }

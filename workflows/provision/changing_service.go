@@ -157,7 +157,7 @@ func (p *change) update(f *run.Frame, d difference) []runbook.Planned {
 	}
 	detail := texts(d.App.Parts)
 	title := "update the application"
-	if p.was.wasInstalled() {
+	if p.had(d) {
 		detail = append(detail, "what was before comes back if it does not answer")
 	} else {
 		title = "install the application"
@@ -179,7 +179,29 @@ func (p *change) update(f *run.Frame, d difference) []runbook.Planned {
 	}}
 }
 
-func (p *provision) wasInstalled() bool { return p != nil && p.server.Spec.Application != nil }
+// had reports whether the server had an application before. A run that was carried into a new execution has planned in the one
+// before: it knows that from what the difference says of the former version.
+func (p *change) had(d difference) bool {
+	if p.was != nil {
+		return p.was.server.Spec.Application != nil
+	}
+	return d.App != nil && (d.App.Version != "" || d.App.Archive != "")
+}
+
+// former is the server as it was; of a run that was carried, which knows it no more, as it is asked for: where the application
+// tells of its health seldom changes.
+func (p *change) former() *provision {
+	if p.was != nil {
+		return p.was
+	}
+	return p.asked
+}
+
+// fallsBack reports whether a version that does not answer is replaced with the former one. An older build did not do that in a
+// run that was carried into a new execution.
+func (p *change) fallsBack(ctx workflow.Context, d difference) bool {
+	return p.had(d) && (p.was != nil || workflow.GetVersion(ctx, "fall-back-when-carried", workflow.DefaultVersion, 1) != workflow.DefaultVersion)
+}
 
 // image is what the application's change writes, and what was there.
 func (p *change) image(d difference) (guest.ImageRequest, error) {
@@ -212,7 +234,7 @@ func (p *change) tryApplication(ctx workflow.Context, f *run.Frame, d difference
 		answered, err = p.verified(ctx, d, op)
 		lines = append(lines, answered.Lines...)
 	}
-	if err == nil || temporal.IsCanceledError(err) || ctx.Err() != nil || !p.was.wasInstalled() {
+	if err == nil || temporal.IsCanceledError(err) || ctx.Err() != nil || !p.fallsBack(ctx, d) {
 		return run.Result{Output: out.Changes, Lines: lines}, err
 	}
 	return run.Result{}, p.fellBack(ctx, f, d, op, err)
@@ -243,7 +265,7 @@ func (p *change) fellBack(ctx workflow.Context, f *run.Frame, d difference, op o
 		err = p.applicationBack(ctx, f, d, op)
 	}
 	if err == nil {
-		_, err = healthy(ctx, p.was)
+		_, err = healthy(ctx, p.former())
 	}
 	switch {
 	case err != nil:

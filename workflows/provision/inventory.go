@@ -41,8 +41,10 @@ func (p *provision) itemRequest(f *run.Frame, r resolved) inventory.Request {
 
 // itemOfMachine describes the server, whoever made its machine.
 func (p *provision) itemOfMachine(f *run.Frame, template, machine string) inventory.Request {
-	attributes := p.itemAttributes(machine)
-	attributes["template"] = template
+	attributes := map[string]string{"template": template}
+	for _, a := range p.itemAttributes(machine) {
+		attributes[a.Name] = a.Is
+	}
 	request := inventory.Request{Class: p.server.Spec.Inventory.Class, Name: p.server.Metadata.Name, Address: p.address(), Attributes: attributes}
 	if ticket, err := run.Output[ticketing.Ticket](f, runbook.StepTicket); err == nil {
 		request.Ticket = ticket.ID
@@ -54,20 +56,19 @@ func (p *provision) itemOfMachine(f *run.Frame, template, machine string) invent
 const widestAttribute = 400
 
 // itemAttributes are what a change of the server may change, and what never does and is known of every server.
-func (p *provision) itemAttributes(machine string) map[string]string {
+func (p *provision) itemAttributes(machine string) (attributes []pair) {
 	m, s := p.server.Metadata, p.server.Spec
-	attributes := map[string]string{
-		inventory.CPUs: strconv.Itoa(s.Compute.CPUs), inventory.MemoryMiB: strconv.FormatInt(int64(s.Compute.Memory/spec.MiB), 10),
-	}
 	add := func(name, value string) {
 		if value != "" {
-			attributes[name] = value
+			attributes = append(attributes, pair{Name: name, Is: value})
 		}
 	}
+	add(inventory.CPUs, strconv.Itoa(s.Compute.CPUs))
+	add(inventory.MemoryMiB, strconv.FormatInt(int64(s.Compute.Memory/spec.MiB), 10))
 	add("environment", m.Environment)
 	add("site", m.Site)
 	if s.Network.Domain != "" {
-		attributes[inventory.FQDN] = m.Name + "." + s.Network.Domain
+		add(inventory.FQDN, m.Name+"."+s.Network.Domain)
 	}
 	var volumes []string
 	for _, v := range s.Storage {

@@ -19,6 +19,7 @@ func refused(was, asked *spec.Server, later bool) []wire.Observation {
 	r.system(was.Spec.OS, asked.Spec.OS)
 	r.application(was.Spec.Application, asked.Spec.Application)
 	r.pool(was.Spec.LoadBalancer, asked.Spec.LoadBalancer)
+	r.item(was.Spec.Inventory, asked.Spec.Inventory)
 	r.unknown(was.Spec, asked.Spec, later)
 	return r.seen
 }
@@ -160,6 +161,13 @@ func (r *refusals) pool(was, asked *spec.LoadBalancer) {
 	}
 	r.fixed("loadBalancer.system", was.System, asked.System)
 	r.fixed("loadBalancer.backend", was.Backend, asked.Backend)
+}
+
+// item refuses another class: a database may give its item a better one by itself, and no change moves it.
+func (r *refusals) item(was, asked *spec.Inventory) {
+	if was != nil && asked != nil && was.System == asked.System && was.Class != asked.Class {
+		r.add("inventory.class", "%q instead of %q: no change moves an item into another class; do it in the database", asked.Class, was.Class)
+	}
 }
 
 // known are the sections of a server's spec that a change understands, wholly or as it refuses above.

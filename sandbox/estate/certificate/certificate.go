@@ -21,7 +21,8 @@ import (
 func File(folder string) string { return filepath.Join(folder, "ca.pem") }
 
 // Of reads the certificate of the system whose state is in the folder, made on first use: clients keep trusting a system
-// that was restarted. The name is shown to people; hosts are names that it is reached by beside localhost.
+// that was restarted. The name is shown to people; hosts are the names and addresses that it is reached
+// by beside localhost.
 func Of(folder, name string, hosts ...string) (*tls.Config, error) {
 	keyFile := filepath.Join(folder, "key.pem")
 	pair, err := tls.LoadX509KeyPair(File(folder), keyFile)
@@ -51,7 +52,14 @@ func generate(certificateFile, keyFile, name string, hosts []string) error {
 		IsCA: true, BasicConstraintsValid: true,
 		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		DNSNames:    append([]string{"localhost"}, hosts...), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+		DNSNames:    []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+	}
+	for _, host := range hosts {
+		if ip := net.ParseIP(host); ip != nil {
+			template.IPAddresses = append(template.IPAddresses, ip)
+		} else {
+			template.DNSNames = append(template.DNSNames, host)
+		}
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {

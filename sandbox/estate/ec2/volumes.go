@@ -109,10 +109,11 @@ type createVolumeIn struct {
 
 func (s *Server) createVolume(in createVolumeIn) (any, error) {
 	if again, known, err := s.repeated("CreateVolume", in.Token, in); known || err != nil {
-		if v := find(s.state.Volumes, again); v != nil {
-			return (*v).out(), nil
+		v := &volume{tagged: tagged{ID: again}, GiB: in.Size, Zone: in.Zone, State: deleting} // It is gone.
+		if there := find(s.state.Volumes, again); there != nil {
+			v = *there
 		}
-		return volumeOut{ID: again, Size: in.Size, Zone: in.Zone, Status: deleting}, err
+		return v.out(), err
 	}
 	tags, err := tagsFor(in.Tags, "volume")
 	switch {

@@ -42,8 +42,9 @@ func (s *Server) fits(f *ber.Packet, v view) bool {
 		return len(f.Children) == 2 && s.any(f, v, func(name, value string) bool {
 			return s.compares(f.Tag, name, value, s.schema.canonical(name, text(f.Children[1])))
 		})
+	default: // An extensible match.
+		return false
 	}
-	return false
 }
 
 // any asks for each value of the filter's attribute.

@@ -91,9 +91,15 @@ func (c *session) handle(r request) bool {
 		return c.extended(r)
 	case ldap.ApplicationBindRequest:
 		return c.send(message(r.id, answer(tag, c.bind(r.op))))
+	default:
+		return c.changed(r, tag)
 	}
+}
+
+// changed answers what changes something, if the answer is not to be lost.
+func (c *session) changed(r request, tag ber.Tag) bool {
 	done := c.change(r.op)
-	if done.code == 0 && faults.Lose() {
+	if done.code == 0 && c.options.Faults.Lose() {
 		return false // The change is made; the connection is closed without an answer.
 	}
 	return c.send(message(r.id, answer(tag, done)))
