@@ -65,7 +65,7 @@ func (j *Judge) databases(ctx context.Context, name string) ([]string, error) {
 			return nil, err
 		}
 		for _, row := range rows {
-			facts = append(facts, "right: "+row[0])
+			facts = append(facts, "right: "+strings.ReplaceAll(row[0], `\_`, "_"))
 		}
 	}
 	return facts, nil

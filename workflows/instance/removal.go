@@ -229,7 +229,7 @@ func (p *decommission) endDatabase(f *run.Frame, found estate) []runbook.Planned
 // stillInDatabase looks what a removal did that may have failed before it did anything: only what is gone is left behind.
 func (p *decommission) stillInDatabase(ctx workflow.Context, found estate) error {
 	now := estate{}
-	for _, o := range runbook.Look(ctx, p.findInDatabase(&now)) {
+	for _, o := range runbook.Read(ctx, p.findInDatabase(&now)) {
 		if !o.OK {
 			return temporal.NewApplicationError(o.Name+": "+o.Text, string(fault.Unavailable))
 		}
@@ -334,7 +334,7 @@ func (p *decommission) absent(found estate) runbook.Planned {
 			ID: stepAbsent, Title: "look that nothing is left", After: []string{stepDestroy}, Reversal: run.Nothing,
 			Do: func(ctx workflow.Context, _ operation.Op) (run.Result, error) {
 				left := estate{Rules: map[string][]firewall.Installed{}, Accounts: map[string][]string{}}
-				for _, o := range runbook.Look(ctx, p.readings(&left)...) {
+				for _, o := range runbook.Read(ctx, p.readings(&left)...) {
 					if !o.OK {
 						return run.Result{}, temporal.NewApplicationError(o.Name+": "+o.Text, string(fault.Unavailable))
 					}
