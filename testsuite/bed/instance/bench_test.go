@@ -2,6 +2,7 @@ package instance
 
 import (
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -28,6 +29,7 @@ type bench struct {
 	*installation
 	estate *estate
 	sqlite string // Temporal's folder.
+	own    string // A folder for what belongs to the test itself.
 
 	anna, carl string // Files of their private keys.
 }
@@ -36,7 +38,7 @@ func setup(t *testing.T) *bench {
 	t.Helper()
 	host.Require(t)
 	i, key := prepare(t)
-	b := &bench{installation: i, estate: furnish(t, i, key), sqlite: t.TempDir()}
+	b := &bench{installation: i, estate: furnish(t, i, key), sqlite: t.TempDir(), own: t.TempDir()}
 	server, err := embedded.Start(embedded.Options{Folder: b.sqlite, Namespace: namespace, Retention: 30 * 24 * time.Hour})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, server.Stop()) })
@@ -63,8 +65,9 @@ func (b *bench) person(t *testing.T, name string) (keyFile, public string) {
 	t.Helper()
 	private, public, err := machine.NewKey()
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(b.path(name), private, 0o600))
-	return b.path(name), public + " " + name
+	keyFile = filepath.Join(b.own, name)
+	require.NoError(t, os.WriteFile(keyFile, private, 0o600))
+	return keyFile, public + " " + name
 }
 
 // example is examples/instance.yaml with what differs here: people with keys of their own, and a directory with other groups. A guest

@@ -105,7 +105,7 @@ func (e *estate) startCloud(t *testing.T, password, source string) {
 			"/etc/cloud/cloud.cfg.d/01_debian_cloud.cfg": "manage_etc_hosts: true\nssh_genkeytypes: [ed25519]\n",
 		},
 	}
-	t.Cleanup(func() { require.NoError(t, e.servers.close()) })
+	t.Cleanup(func() { e.servers.close(t) })
 	e.cloud, err = openstack.Start(openstack.Options{
 		Folder: t.TempDir(), Users: []openstack.User{{Name: cloudUser, Password: password, Project: project}},
 		Images:  []openstack.Image{{Name: "debian-12", MinDisk: 5, MinRAM: 512}},

@@ -42,6 +42,7 @@ func TestTheLifeOfAnInstance(t *testing.T) {
 		{"people on it may do what is stated, and no more", b.peopled},
 		{"its database login may do what is stated, and no more", b.connected},
 		{"a rotation gives it another password", b.rotated},
+		{"a decommission that is taken back leaves it as it was", b.restored},
 		{"an account ends when its time is over", b.ended},
 		{"a decommission asks before it drops the database, and leaves nothing", b.decommissioned},
 		{"its passwords are nowhere else", b.searched},
@@ -88,7 +89,7 @@ func (b *story) peopled(t *testing.T) {
 	_, err = b.ssh(t, "anna", b.anna, "sudo", "-n", "/usr/sbin/service", "hello-web", "stop")
 	require.ErrorContains(t, err, "a password is required")
 	_, err = b.ssh(t, "bert", b.anna, "true")
-	require.ErrorContains(t, err, "Permission denied (publickey)")
+	require.ErrorContains(t, err, "Permission denied (publickey,password)")
 	_, err = b.ssh(t, "anna", b.anna, "cat", connectionFile)
 	require.ErrorContains(t, err, "Permission denied")
 
@@ -143,7 +144,7 @@ func (b *story) rotated(t *testing.T) {
 	require.NotEqual(t, b.first.password, b.second.password)
 	b.uses(t, b.second)
 	_, err = b.psql(t, b.network(t), b.first, "SELECT 1")
-	require.ErrorContains(t, err, "FATAL", "the login before is refused")
+	require.ErrorContains(t, err, `role "shop_1" is not permitted to log in`)
 
 	b.search = canary.New(map[string]string{"first": b.first.password, "second": b.second.password})
 	b.search.Files(t, "guest: ", filepath.Join(b.guest(t).Folder(), "upper"))
@@ -160,13 +161,15 @@ func (b *story) ended(t *testing.T) {
 	}, patience, 200*time.Millisecond)
 	require.Eventually(t, func() bool { return len(b.holdings(t).Waiting) == 1 }, patience, 200*time.Millisecond, "nothing waits for it any more")
 	_, err := b.ssh(t, "carl", b.carl, "true")
-	require.ErrorContains(t, err, "Permission denied (publickey)")
+	require.ErrorContains(t, err, "Permission denied (publickey,password)")
 	require.Contains(t, b.console(t, "sudo", "-l", "-U", "carl"), "User carl is not allowed to run sudo on app-01.")
 	_, err = b.ssh(t, "anna", b.anna, "true")
 	require.NoError(t, err, "others come in")
 }
 
-func (b *story) decommissioned(t *testing.T) {
+// leave begins a decommission and follows it into its grace period, in which nobody uses the instance any more.
+func (b *story) leave(t *testing.T) client.Started {
+	t.Helper()
 	r, err := client.DecommissionInstance("app-01", nil, spec.DatabaseDrop)
 	leaving := b.Begin(t, r, err)
 	b.Approve(t, leaving)
@@ -175,15 +178,36 @@ func (b *story) decommissioned(t *testing.T) {
 	require.Empty(t, b.estate.rules(t))
 	require.False(t, b.logsIn(t, b.operator), "who comes from the directory is kept out")
 	_, err = b.psql(t, "office", b.second, "SELECT 1")
-	require.ErrorContains(t, err, "FATAL")
+	require.ErrorContains(t, err, `role "shop_2" is not permitted to log in`)
+	return leaving
+}
 
+// restored: the guest boots again from its disks, with its database, and the edge is open.
+func (b *story) restored(t *testing.T) {
+	before := b.holdings(t)
+	leaving := b.leave(t)
+	b.Decide(t, client.Decision{WorkflowID: leaving.WorkflowID, Command: decision.Restore}, b.Requester)
+	p := b.Until(t, leaving, "an end", people.Ended)
+	require.Equal(t, wire.Restored, p.Outcome, "%s %v", p.Reason, p.LeftBehind)
+	require.Equal(t, before.Saved, b.holdings(t).Saved)
+	require.True(t, b.logsIn(t, b.operator))
+	require.Eventually(t, func() bool {
+		body, err := b.estate.get(t, b.address)
+		return err == nil && body == "Hello from hello-web\napp-01 hello-web 1.2.0\n"
+	}, patience, 200*time.Millisecond)
+	require.Contains(t, b.console(t, "findmnt", "--noheadings", "--output=FSTYPE", "/srv/data"), "ext4")
+	b.uses(t, b.second)
+}
+
+func (b *story) decommissioned(t *testing.T) {
+	leaving := b.leave(t)
 	b.Decide(t, client.Decision{WorkflowID: leaving.WorkflowID, Command: decision.Purge}, b.Approver)
 	b.Until(t, leaving, "somebody who approves the drop", func(p wire.Progress) bool { _, open := p.Gate(decision.Approve, ""); return open })
 	require.Equal(t, "1", b.estate.query(t, "postgres", "SELECT count(*) FROM pg_database WHERE datname = 'shop'"), "nobody has approved that it goes")
 	b.Decide(t, client.Decision{WorkflowID: leaving.WorkflowID, Command: decision.Approve}, b.Approver)
 	b.Done(t, leaving)
 	require.Equal(t, b.before, b.holdings(t), "nothing is left")
-	_, err = b.estate.get(t, b.address)
+	_, err := b.estate.get(t, b.address)
 	require.Error(t, err)
 }
 

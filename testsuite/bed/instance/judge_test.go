@@ -151,7 +151,7 @@ func (b *bench) ssh(t *testing.T, account, keyFile string, command ...string) (s
 	address := b.guest(t).IP(t.Context())
 	key, err := b.guest(t).ReadFile("/etc/ssh/ssh_host_ed25519_key.pub")
 	require.NoError(t, err)
-	known := filepath.Join(t.TempDir(), "known_hosts")
+	known := filepath.Join(b.own, "known_hosts")
 	require.NoError(t, os.WriteFile(known, []byte(address+" "+key), 0o600))
 	return b.estate.net.Run(t.Context(), "bastion", "", append([]string{
 		"ssh", "-F", "/dev/null", "-i", keyFile, "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10",
@@ -179,10 +179,10 @@ func (b *bench) connection(t *testing.T) connection {
 	require.Equal(t, "verify-full", settings["sslmode"], "%q", text)
 	trusted, err := b.guest(t).ReadFile(settings["sslrootcert"])
 	require.NoError(t, err)
-	folder := t.TempDir()
-	ca := filepath.Join(folder, "ca.pem")
+	user := settings["user"]
+	ca := filepath.Join(b.own, user+".pem")
 	require.NoError(t, os.WriteFile(ca, []byte(trusted), 0o600))
-	c := connection{file: filepath.Join(folder, "service"), user: settings["user"], password: settings["password"]}
+	c := connection{file: filepath.Join(b.own, user), user: user, password: settings["password"]}
 	require.NoError(t, os.WriteFile(c.file, []byte(strings.ReplaceAll(text, settings["sslrootcert"], ca)), 0o600))
 	require.Greater(t, len(c.password), 24)
 	return c

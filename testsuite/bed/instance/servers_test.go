@@ -10,7 +10,10 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"testing"
 	"time"
+
+	"github.com/stretchr/testify/require"
 
 	"fermata/sandbox/estate/openstack"
 	"fermata/testsuite/bed/guests"
@@ -52,7 +55,7 @@ func (s *servers) Boot(ctx context.Context, m openstack.Machine) ([]string, erro
 		s.running[m.ID] = guest
 		s.mu.Unlock()
 	}
-	return hostKeys(ctx, filepath.Join(guest.Folder(), "log"))
+	return hostKeys(ctx, consoleOf(guest))
 }
 
 // guest is a running one; nil: it is off, or there is none.
@@ -100,15 +103,18 @@ func (s *servers) SetDisks(id string, disks []openstack.Disk) error {
 }
 
 // close ends all guests.
-func (s *servers) close() error {
+func (s *servers) close(t *testing.T) {
+	t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var errs []error
 	for _, guest := range s.running {
-		errs = append(errs, guest.Halt())
+		require.NoError(t, guest.Halt())
+		show(t, consoleOf(guest))
 	}
-	return errors.Join(errs...)
 }
+
+// consoleOf is the file of what a guest said.
+func consoleOf(g *guests.Guest) string { return filepath.Join(g.Folder(), "log") }
 
 // disksOf shows volumes as virtio does: by the first 20 characters of their ids.
 func disksOf(volumes []openstack.Disk) (disks []guests.Disk) {
@@ -137,8 +143,9 @@ func configDrive(m openstack.Machine, gateway network.End) (map[string]string, e
 		"network_data.json": {
 			"links": []object{{"id": "tap0", "type": "ovs", "ethernet_mac_address": macOf(m), "mtu": 1500}},
 			"networks": []object{{
+				// Nova names the gateway in a route, which cloud-init would set by route(8): the guests' image has only ip(8).
 				"id": "network0", "type": "ipv4", "link": "tap0", "ip_address": m.Address.String(), "netmask": "255.255.255.0",
-				"routes": []object{{"network": "0.0.0.0", "netmask": "0.0.0.0", "gateway": gateway.Addresses[0].Addr().String()}},
+				"gateway": gateway.Addresses[0].Addr().String(),
 			}},
 			"services": []object{},
 		},
