@@ -9,7 +9,7 @@ GO ?= go
 
 # Packages that link the embedded Temporal server: their first build takes minutes, so they are kept apart.
 HEAVY := ./access/frontend ./access/cluster ./sandbox ./sandbox/embedded ./cmd/fermata-sandbox ./cmd/fermata-temporal ./testsuite/attack ./testsuite/bench ./testsuite/cli ./testsuite/crash ./testsuite/judge ./testsuite/replay/recorder \
-	./testsuite/scenarios ./testsuite/stage ./testsuite/trust ./testsuite/upgrade ./testsuite/bed/scenarios ./testsuite/bed/metrics
+	./testsuite/scenarios ./testsuite/stage ./testsuite/trust ./testsuite/upgrade ./testsuite/bed/scenarios ./testsuite/bed/metrics ./testsuite/bed/instance
 LIGHT = $(shell $(GO) list ./... | grep -v -x $(foreach p,$(HEAVY),-e fermata/$(p:./%=%)))
 # The test bed needs root on Debian: it is linted with the rest and tested apart.
 BED := ./testsuite/bed/...
