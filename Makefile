@@ -72,6 +72,10 @@ bed: ## test on real daemons in network namespaces: root on Debian, installs pac
 bed-vm: ## test on a whole Debian with systemd in qemu: root on Debian, some minutes
 	$(GO) test -count=1 -v -vet=off -tags vm -timeout 40m ./testsuite/bed/vm
 
+.PHONY: bed-openstack
+bed-openstack: ## test on a real Keystone, Nova, Neutron and Glance with Nova's fake hypervisor: root on Debian, about 11 minutes
+	$(GO) test -count=1 -v -vet=off -tags openstack -ldflags '$(LDFLAGS)' -timeout 40m ./testsuite/bed/openstack
+
 # With CI=true the bed runs wherever it is, and fails where it cannot.
 .PHONY: ci-bed
 ci-bed:
