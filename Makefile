@@ -9,7 +9,7 @@ GO ?= go
 
 # Packages that link the embedded Temporal server: their first build takes minutes, so they are kept apart.
 HEAVY := ./access/frontend ./access/cluster ./sandbox ./sandbox/embedded ./cmd/fermata-sandbox ./cmd/fermata-temporal ./testsuite/attack ./testsuite/bench ./testsuite/cli ./testsuite/crash ./testsuite/judge ./testsuite/replay/recorder \
-	./testsuite/scenarios ./testsuite/stage ./testsuite/trust ./testsuite/upgrade ./testsuite/bed/scenarios ./testsuite/bed/metrics
+	./testsuite/scenarios ./testsuite/stage ./testsuite/trust ./testsuite/upgrade ./testsuite/bed/scenarios ./testsuite/bed/metrics ./testsuite/bed/instance
 LIGHT = $(shell $(GO) list ./... | grep -v -x $(foreach p,$(HEAVY),-e fermata/$(p:./%=%)))
 # The test bed needs root on Debian: it is linted with the rest and tested apart.
 BED := ./testsuite/bed/...
@@ -71,6 +71,10 @@ bed: ## test on real daemons in network namespaces: root on Debian, installs pac
 .PHONY: bed-vm
 bed-vm: ## test on a whole Debian with systemd in qemu: root on Debian, some minutes
 	$(GO) test -count=1 -v -vet=off -tags vm -timeout 40m ./testsuite/bed/vm
+
+.PHONY: bed-openstack
+bed-openstack: ## test on a real Keystone, Nova, Neutron and Glance with Nova's fake hypervisor: root on Debian, about 11 minutes
+	$(GO) test -count=1 -v -vet=off -tags openstack -ldflags '$(LDFLAGS)' -timeout 40m ./testsuite/bed/openstack
 
 # With CI=true the bed runs wherever it is, and fails where it cannot.
 .PHONY: ci-bed

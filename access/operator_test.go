@@ -49,13 +49,14 @@ func TestAnOperatorStartsNothingThatRunsStart(t *testing.T) {
 	for _, r := range []*workflowservice.StartWorkflowExecutionRequest{
 		{WorkflowId: "server/web-02", WorkflowType: &commonpb.WorkflowType{Name: wire.HoldReservation}},
 		{WorkflowId: "inquiry/1", WorkflowType: &commonpb.WorkflowType{Name: wire.SendNotice}},
+		{WorkflowId: "instance/app-01", WorkflowType: &commonpb.WorkflowType{Name: wire.ExpireAccount}},
 		{WorkflowId: "server/web-01", CronSchedule: "@every 1s"},
 		{WorkflowId: "server/web-01", RetryPolicy: &commonpb.RetryPolicy{}},
 	} {
 		r.TaskQueue = queue("fermata")
 		require.Error(t, grant(Operator).Allow(Call{API: workflowService + "StartWorkflowExecution", Namespace: "fermata", Request: r}), r)
 	}
-	for _, id := range []string{wire.AddressReservationID("", "10.0.0.1"), wire.AddressReservationID("berlin", "10.0.0.1"), wire.NoticeWorkflowID("1")} {
+	for _, id := range []string{wire.AddressReservationID("", "10.0.0.1"), wire.AddressReservationID("berlin", "10.0.0.1"), wire.NoticeWorkflowID("1"), wire.ExpiryWorkflowID("instance/app-01", "local", "anna")} {
 		require.ErrorContains(t, start(Operator, id), "runs do", id)
 		require.NoError(t, start(Admin, id), id)
 	}

@@ -142,8 +142,10 @@ const page = 1000
 
 // Kinds are the workflow types of runs that Fermata comes with.
 func Kinds() []string {
-	return []string{wire.ProvisionServer, wire.ChangeServer, wire.DecommissionServer, wire.ProvisionFleet,
-		wire.ProvisionInstance, wire.DecommissionInstance, wire.RotateDatabasePassword}
+	return []string{
+		wire.ProvisionServer, wire.ChangeServer, wire.DecommissionServer, wire.ProvisionFleet,
+		wire.ProvisionInstance, wire.DecommissionInstance, wire.RotateDatabasePassword,
+	}
 }
 
 // List returns runs, newest first.

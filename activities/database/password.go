@@ -51,8 +51,11 @@ func hidden(err error, password secret.Value) error {
 	return err
 }
 
-// NewestPassword tells the newest version of a secret, and nothing of its value.
+// NewestPassword tells the newest version of a secret, and nothing of its value. Invalid: no password can be kept there.
 func (a *Activities) NewestPassword(ctx context.Context, in NewestPasswordInput) (NewestPasswordOutput, error) {
+	if err := a.secrets.CanKeep(in.Secret); err != nil {
+		return NewestPasswordOutput{}, fault.ForTemporal(err)
+	}
 	version, err := a.secrets.Pin(ctx, in.Secret)
 	if fault.Is(err, fault.NotFound) {
 		return NewestPasswordOutput{}, nil

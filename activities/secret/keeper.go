@@ -54,11 +54,20 @@ func CheckText(value Value) error {
 // Store is a Pinner that can also keep new versions.
 type Store interface {
 	Pinner
+	// CanKeep says why nothing can be kept under the reference: Invalid for one that names a version, or whose provider cannot be
+	// written to. That the place itself may be written shows only in writing.
+	CanKeep(ref Ref) error
 	// Keep writes value as the newest version of the secret behind ref, as the provider's Keeper does. Faults: Invalid for a
 	// reference that names a version, or whose provider cannot be written to; else those of the Keeper.
 	Keep(ctx context.Context, ref Ref, key, after string, value Value) (kept Value, version string, err error)
 	// Discard removes the version that key wrote. None is no error.
 	Discard(ctx context.Context, ref Ref, key string) error
+}
+
+// CanKeep says why nothing can be kept under the reference.
+func (p Providers) CanKeep(ref Ref) error {
+	_, _, err := p.keeper(ref)
+	return err
 }
 
 // Keep writes value as the newest version of the secret behind ref.

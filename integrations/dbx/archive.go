@@ -26,17 +26,23 @@ type Dump struct {
 	Args []string
 	// Env is what it finds in its environment beside PATH and LC_ALL.
 	Env []string
+	// Options is what it reads from OptionsPath; may be empty. It is no file: who kills the worker leaves no password behind.
+	Options secret.Value
 	// Password is hidden in what it says.
 	Password secret.Value
 	// Suffix ends the file's name: ".dump".
 	Suffix string
 }
 
+// OptionsPath is where a program finds its Options: it can be read once.
+const OptionsPath = "/dev/fd/3"
+
 // Archive runs the program and keeps what it prints in the folder, whole or not at all, under op's key. What op kept before is
 // returned as it is.
 func Archive(ctx context.Context, folder string, op operation.Op, d database.Database, dump Dump) (database.Archive, error) {
 	doing := "dumping database " + d.Name
 	path := filepath.Join(folder, d.Name+"-"+op.Key.UUID().String()+dump.Suffix)
+	part := "." + filepath.Base(path) + "." // Begins the names of files that are being written.
 	kept, err := read(path)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return kept, fault.Wrap(fault.Invalid, err, doing)
@@ -44,7 +50,10 @@ func Archive(ctx context.Context, folder string, op operation.Op, d database.Dat
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return database.Archive{}, fault.Wrap(fault.Invalid, err, doing)
 	}
-	file, err := os.CreateTemp(folder, ".dump-*") // Closed to others from the start.
+	if err := removeParts(folder, part); err != nil {
+		return database.Archive{}, fault.Wrap(fault.Unavailable, err, doing)
+	}
+	file, err := os.CreateTemp(folder, part+"*") // Closed to others from the start.
 	if err != nil {
 		return database.Archive{}, fault.Wrap(fault.Invalid, err, doing)
 	}
@@ -68,16 +77,52 @@ func kindOf(ctx context.Context, err error) fault.Kind {
 	return fault.Invalid
 }
 
+// removeParts removes what earlier attempts at the same dump left that were killed. One that still writes finds that its file is
+// gone, and comes to nothing.
+func removeParts(folder, part string) error {
+	entries, err := os.ReadDir(folder)
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), part) && err == nil {
+			err = os.Remove(filepath.Join(folder, e.Name()))
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
+	}
+	return err
+}
+
 func (d Dump) run(ctx context.Context, out io.Writer) error {
 	cmd := exec.CommandContext(ctx, d.Program, d.Args...) //nolint:gosec // The program of the worker's own configuration; names were checked.
 	var said strings.Builder
 	cmd.Stdout, cmd.Stderr = out, &said
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C"}, d.Env...)
-	if err := cmd.Run(); err != nil {
+	if err := d.give(cmd); err != nil {
+		return err
+	}
+	err := cmd.Run()
+	for _, options := range cmd.ExtraFiles {
+		err = errors.Join(err, options.Close())
+	}
+	if err != nil {
 		text := secret.Hide(strings.TrimSpace(said.String()), d.Password)
 		return errors.Join(err, errors.New(text[:min(len(text), 600)]))
 	}
 	return nil
+}
+
+// give lets the program read its options from a pipe: they are short enough to fit into it before anybody reads.
+func (d Dump) give(cmd *exec.Cmd) error {
+	if len(d.Options.Reveal()) == 0 {
+		return nil
+	}
+	read, write, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	cmd.ExtraFiles = []*os.File{read} // The first is number 3.
+	_, err = write.Write(d.Options.Reveal())
+	return errors.Join(err, write.Close())
 }
 
 func replace(from, to string) error {

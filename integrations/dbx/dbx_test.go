@@ -70,7 +70,14 @@ func TestAnArchiveIsWholeOrNotThere(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, left)
 
+	abandoned := filepath.Join(folder, ".shop-"+op.Key.UUID().String()+".sql.123") // By a worker that was killed.
+	others := filepath.Join(folder, ".shop-"+operation.Key{Run: "01JRUNB"}.UUID().String()+".sql.123")
+	for _, part := range []string{abandoned, others} {
+		require.NoError(t, os.WriteFile(part, []byte("half"), 0o600))
+	}
 	made, err := archive("echo whole")
+	require.NoFileExists(t, abandoned)
+	require.FileExists(t, others)
 	require.NoError(t, err)
 	require.Equal(t, int64(6), made.Bytes)
 	again, err := archive("echo another")
@@ -84,6 +91,18 @@ func TestAnArchiveIsWholeOrNotThere(t *testing.T) {
 	op.Key.Step = "archive/2"
 	_, err = Archive(t.Context(), folder, op, database.Database{Name: "shop"}, Dump{Program: "/nowhere/pg_dump"})
 	require.Equal(t, fault.Invalid, fault.KindOf(err), "%v", err)
+}
+
+func TestOptionsReachTheProgramThroughAPipe(t *testing.T) {
+	t.Parallel()
+	op := operation.Op{Key: operation.Key{Run: "01JRUNA", Step: "archive", Target: "web-01"}, Owner: "instance/web-01"}
+	made, err := Archive(t.Context(), t.TempDir(), op, database.Database{Name: "shop"}, Dump{
+		Program: "cat", Args: []string{OptionsPath}, Options: secret.NewValue([]byte("[client]\nuser=x\n")), Suffix: ".sql",
+	})
+	require.NoError(t, err)
+	content, err := os.ReadFile(made.Path)
+	require.NoError(t, err)
+	require.Equal(t, "[client]\nuser=x\n", string(content))
 }
 
 func TestAPrivateFileIsPrivate(t *testing.T) {

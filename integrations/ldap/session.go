@@ -3,6 +3,7 @@ package ldap
 import (
 	"context"
 	"crypto/tls"
+	"io"
 	"net"
 	"time"
 
@@ -18,7 +19,9 @@ const (
 	leaveTimeout = 3 * time.Second
 	// startTLS is the name of the operation (RFC 4511, section 4.14.1).
 	startTLS = "1.3.6.1.4.1.1466.20037"
-	pageSize = 500 // Entries in one answer; Active Directory gives at most 1,000.
+	// longestAnswer is how many bytes the answer to it may have.
+	longestAnswer = 64 << 10
+	pageSize      = 500 // Entries in one answer; Active Directory gives at most 1,000.
 )
 
 // session is a connection that is logged in. It lives as long as one call.
@@ -86,7 +89,7 @@ func askForTLS(raw net.Conn) error {
 	if _, err := raw.Write(message.Bytes()); err != nil {
 		return err
 	}
-	answer, err := ber.ReadPacket(raw)
+	answer, err := ber.ReadPacket(io.LimitReader(raw, longestAnswer)) // Nobody vouches for it yet.
 	if err != nil {
 		return err
 	}

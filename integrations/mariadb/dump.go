@@ -2,6 +2,8 @@ package mariadb
 
 import (
 	"context"
+	"os/exec"
+	"strings"
 
 	"fermata/activities/database"
 	"fermata/activities/fault"
@@ -9,7 +11,7 @@ import (
 	"fermata/integrations/dbx"
 )
 
-// Dump runs mariadb-dump. The password reaches it in an option file that only the worker's account reads.
+// Dump runs mariadb-dump. The password reaches it through a pipe.
 func (d *Driver) Dump(ctx context.Context, op operation.Op, db database.Database, p operation.Progress) (database.Archive, error) {
 	if err := database.CheckOp(op); err != nil {
 		return database.Archive{}, err
@@ -42,14 +44,25 @@ func (d *Driver) dump(ctx context.Context, op operation.Op, db database.Database
 	if err != nil {
 		return database.Archive{}, fault.Wrap(fault.KindOf(err), err, "dumping database "+db.Name)
 	}
-	options := dbx.Render("client", d.config.settings(d.site.Address, d.config.User, "", dbx.Quoted(password), d.config.CA))
-	file, remove, err := dbx.Private(options.Reveal())
+	vendor, err := d.dumper(ctx)
 	if err != nil {
-		return database.Archive{}, err
+		return database.Archive{}, fault.Wrap(fault.Invalid, err, "dumping database "+db.Name)
 	}
-	defer remove()
+	c := d.config
+	c.Vendor = vendor
 	return dbx.Archive(ctx, d.config.Archives, op, db, dbx.Dump{
-		Program: d.config.DumpProgram, Args: []string{"--defaults-file=" + file, "--single-transaction", "--routines", "--events", "--triggers", db.Name},
+		Program: d.config.DumpProgram, Args: []string{"--defaults-file=" + dbx.OptionsPath, "--single-transaction", "--routines", "--events", "--triggers", db.Name},
+		Options:  dbx.Render("client", c.settings(d.site.Address, d.config.User, "", dbx.Quoted(password), d.config.CA)),
 		Password: password, Suffix: ".sql",
 	})
+}
+
+// dumper says whose the program is that dumps: it need not come from who made the server, and each has words of its own. Both call
+// it mysqldump.
+func (d *Driver) dumper(ctx context.Context) (vendor string, err error) {
+	said, err := exec.CommandContext(ctx, d.config.DumpProgram, "--no-defaults", "--version").Output() //nolint:gosec // Of the worker's own configuration.
+	if strings.Contains(string(said), "MariaDB") {
+		return vendorMariaDB, err
+	}
+	return vendorMySQL, err
 }

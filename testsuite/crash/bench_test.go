@@ -29,8 +29,8 @@ type bench struct {
 	judge      *judge.Judge
 	admin      *client.Client          // Of Temporal: people may not speak to what only runs start.
 	data       converter.DataConverter // Opens what is sealed in Temporal.
-	dreams     chan string  // What a sleeper did not come to: nobody else finished its step.
-	refused    atomic.Int32 // Runs that were refused while they planned, and started again.
+	dreams     chan string             // What a sleeper did not come to: nobody else finished its step.
+	refused    atomic.Int32            // Runs that were refused while they planned, and started again.
 }
 
 // lay prepares a bench in a folder: nothing runs yet. It returns the environment of a process in a role.

@@ -101,14 +101,14 @@ func (b *bench) meet(ctx context.Context, s subject, p process, v visit, want []
 	began := time.Now()
 	var err error
 	for _, hit := range v {
-		r := row{process: p, at: place{Workflow: p.workflow(), Target: s.target(p), Step: hit.step}, kind: hit.kind}
+		r := row{process: p, step: hit.step, at: standing(p, s, hit.step), kind: hit.kind}
 		if err == nil {
 			err = b.points.arm(r.at, hit.kind)
 		}
 		rows = append(rows, r)
 	}
 	if len(rows) == 0 {
-		rows = []row{{process: p, at: place{Workflow: p.workflow(), Target: s.target(p), Step: "any"}, loose: true}}
+		rows = []row{{process: p, step: "any", at: standing(p, s, "any"), loose: true}}
 	}
 	if err == nil {
 		err = b.done(ctx, p, s)

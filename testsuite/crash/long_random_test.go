@@ -28,26 +28,40 @@ const (
 	addresses      = 240 // In the servers' network.
 )
 
-// At least a hundred kills at random moments, while twenty servers are carried through all processes side by side. Who is
-// done early takes another server, so that nobody is killed in idleness.
+// soul is a subject with the life that it is to have.
+type soul struct {
+	subject
+	life life
+}
+
+// At least a hundred kills at random moments, while twenty servers and instances are carried through their lives side by side.
+// Who is done early takes another one, so that nobody is killed in idleness.
 func TestKillsAtRandomMoments(t *testing.T) {
 	const workers = 3
 	b := setup(t, workers)
 	e := b.undisturbed(t)
 	report := newTable(fmt.Sprintf("Random kills, seed %d", seed), b, e)
 	report.scattered = true
-	servers := make(chan server, addresses)
+	souls := make(chan soul, addresses*len(lives()))
 	for n := range addresses {
-		servers <- numbered(t, n+1)
+		for i, l := range lives() {
+			number := n + 1
+			if l.name != "server" {
+				number = len(lives())*n + i // Instances share their names, whatever their life.
+			}
+			if number < calmest {
+				souls <- soul{l.born(t, number), l}
+			}
+		}
 	}
-	close(servers)
+	close(souls)
 	hunting, enough := context.WithCancel(t.Context())
 	var group sync.WaitGroup
 	for range randomRuns {
 		group.Go(func() {
-			for s := range servers {
-				for _, workflow := range processes() {
-					report.add(b.atRandom(t.Context(), workflow, s, e))
+			for s := range souls {
+				for i, p := range s.life.course {
+					report.add(b.atRandom(t.Context(), p, s, e.facts[s.life.name][i]))
 				}
 				if hunting.Err() != nil {
 					return
@@ -63,12 +77,12 @@ func TestKillsAtRandomMoments(t *testing.T) {
 	require.GreaterOrEqual(t, len(report.rows), 2*randomRuns)
 }
 
-// atRandom carries one process of a server while anything may die.
-func (b *bench) atRandom(ctx context.Context, workflow string, s server, e example) row {
-	r := row{at: place{Workflow: workflow, Target: s.target(), Step: "any"}, kind: random, loose: true}
+// atRandom carries one process of a subject while anything may die.
+func (b *bench) atRandom(ctx context.Context, p process, s subject, want []string) row {
+	r := row{process: p, step: "any", at: standing(p, s, "any"), kind: random, loose: true}
 	began := time.Now()
-	if r.err = b.done(ctx, workflow, s); r.err == nil {
-		r.verdict, r.err = b.settled(ctx, s, against(e.facts[workflow]))
+	if r.err = b.done(ctx, p, s); r.err == nil {
+		r.verdict, r.err = b.settled(ctx, s, against(want))
 	}
 	r.took = time.Since(began)
 	return r

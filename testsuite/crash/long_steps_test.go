@@ -5,8 +5,6 @@ package crash
 import (
 	"slices"
 	"testing"
-
-	"fermata/wire"
 )
 
 // Every activity of every step of every process meets all eight points, each in a run of its own.
@@ -14,24 +12,16 @@ func TestEveryPointOfEveryStep(t *testing.T) {
 	b := setup(t, 3)
 	e := b.undisturbed(t)
 	report := newTable("Every step, every point", b, e)
-	visits := func(workflow string) (all []visit) {
-		for _, step := range e.places[workflow] {
+	b.carry(t, e, journeys(func(p process, _ int) (all []visit) {
+		for _, step := range e.places[p] {
+			if !meant(p) {
+				continue
+			}
 			for _, k := range append(slices.Clone(workerKinds), serverKinds...) {
-				all = append(all, visit{workflow, step, k})
+				all = append(all, visit{{step, k}})
 			}
 		}
 		return all
-	}
-	var journeys [][]visit
-	for _, v := range visits(wire.ProvisionServer) {
-		journeys = append(journeys, []visit{v})
-	}
-	for i, v := range visits(wire.ChangeServer) {
-		journeys[i%len(journeys)] = append(journeys[i%len(journeys)], v)
-	}
-	for i, v := range visits(wire.DecommissionServer) {
-		journeys[i] = append(journeys[i], v)
-	}
-	b.carry(t, e, journeys, report)
+	}), report)
 	report.conclude(t)
 }

@@ -17,7 +17,7 @@ import (
 // is asked for until it is there.
 func (u *undoing) outcome() wire.Outcome {
 	switch {
-	case u.visit.step == "record", u.visit.step == "grace" && !u.cancelled():
+	case u.hit.step == "record", u.gates() && !u.cancelled():
 		return wire.Done
 	case u.cancelled():
 		return wire.Cancelled
@@ -25,8 +25,11 @@ func (u *undoing) outcome() wire.Outcome {
 	return wire.Undone
 }
 
+// gates reports whether the step is one that only opens a gate.
+func (u *undoing) gates() bool { return u.hit.step == "grace" || u.hit.step == consentGate }
+
 func (u *undoing) cancelled() bool {
-	return u.visit.kind == cancelBefore || u.visit.kind == cancelAfter
+	return u.hit.kind == cancelBefore || u.hit.kind == cancelAfter
 }
 
 // judge holds the systems against what they were before.
@@ -37,7 +40,7 @@ func (u *undoing) judge(ctx context.Context, r row, out wire.StartOutput) row {
 	}
 	if out.Outcome == wire.Done {
 		r.note = "done"
-		r.verdict, r.err = u.settled(ctx, u.server, against(u.example.facts[u.visit.workflow]))
+		r.verdict, r.err = u.settled(ctx, u.subject, against(u.example.facts[u.life.name][u.process]))
 		return r
 	}
 	r.note = "as before"
@@ -45,7 +48,7 @@ func (u *undoing) judge(ctx context.Context, r row, out wire.StartOutput) row {
 		return r
 	}
 	want := u.wanted(out.Outcome, len(r.ledger))
-	verdict, err := u.settled(ctx, u.server, func(facts []string) judge.Verdict {
+	verdict, err := u.settled(ctx, u.subject, func(facts []string) judge.Verdict {
 		v, idle := judge.Compare(want, plain(facts)).Except(r.ledger)
 		r.idle = idle
 		return v
@@ -58,25 +61,22 @@ func (u *undoing) judge(ctx context.Context, r row, out wire.StartOutput) row {
 func (u *undoing) ledger() ([]string, error) {
 	chain, err := u.bench.judge.Chain()
 	for _, e := range slices.Backward(chain) {
-		if e.Record.Kind == u.visit.workflow && e.Record.Owner == u.server.target() {
+		if e.Record.Kind == u.what().workflow() && e.Record.Owner == u.at.Target {
 			return e.Record.LeftBehind, err
 		}
 	}
-	return nil, errors.Join(err, fmt.Errorf("%s has no record of its %s", u.server.target(), u.visit.workflow))
+	return nil, errors.Join(err, fmt.Errorf("%s has no record of its %s", u.at.Target, u.what()))
 }
 
 // wanted are the facts of before, and what an undone run leaves as evidence: a rejected ticket and its record.
 func (u *undoing) wanted(outcome wire.Outcome, left int) []string {
-	var was []string
-	if u.visit.workflow == wire.DecommissionServer {
-		was = u.example.facts[wire.ProvisionServer]
-	}
-	was = plain(was)
-	want := append(slices.Clone(was), fmt.Sprintf("record: %s %s, %d left behind", u.visit.workflow, outcome, left))
-	if u.visit.step == "address" {
+	was := plain(u.example.before(u.life, u.process))
+	want := append(slices.Clone(was), fmt.Sprintf("record: %s %s, %d left behind", u.what().workflow(), outcome, left))
+	if u.hit.step == "address" {
 		return want // It comes before the ticket.
 	}
-	for _, f := range judge.Compare(was, u.example.facts[u.visit.workflow]).Unlisted {
+	more := judge.Compare(was, plain(u.example.facts[u.life.name][u.process]))
+	for _, f := range slices.Concat(more.Unlisted, more.Duplicated) {
 		if strings.HasPrefix(f, "ticket ") {
 			want = append(want, strings.Replace(f, "resolved", "rejected", 1), theEnd)
 		}
@@ -84,10 +84,12 @@ func (u *undoing) wanted(outcome wire.Outcome, left int) []string {
 	return want
 }
 
-// plain drops the notes of tickets, which tell what was done meanwhile, but for the one that tells how the run ended.
+// plain drops the notes of tickets, which tell what was done meanwhile, but for the one that tells how the run ended; and dumps of
+// databases, which no undo takes back.
 func plain(facts []string) (out []string) {
 	for _, f := range facts {
 		switch {
+		case strings.HasPrefix(f, "archive "):
 		case !strings.HasPrefix(f, "note of ticket "):
 			out = append(out, f)
 		case strings.Contains(f, "-rejected]"):

@@ -44,6 +44,19 @@ type subject interface {
 	served(facts []string) bool
 }
 
+// meant reports whether the long form is to meet a process.
+func meant(p process) bool {
+	return slices.ContainsFunc(strings.Split(meantBy, ","), func(begin string) bool { return strings.HasPrefix(string(p), begin) })
+}
+
+// own stands in the ids of steps for a subject's name.
+const own = "NAME"
+
+// standing is where a process of a subject stands in a step.
+func standing(p process, s subject, step string) place {
+	return place{Workflow: p.workflow(), Target: s.target(p), Step: strings.ReplaceAll(step, own, s.name())}
+}
+
 // life is a row of processes that a subject goes through.
 type life struct {
 	name   string
@@ -54,6 +67,9 @@ type life struct {
 
 func server(t *testing.T, n int) subject   { t.Helper(); return numbered(t, n) }
 func instance(t *testing.T, n int) subject { t.Helper(); return numberedInstance(t, n) }
+
+// calmest is the lowest number of an instance that nobody disturbs.
+const calmest = 991
 
 // lives are all that the suite carries.
 func lives() []life {

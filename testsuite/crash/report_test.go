@@ -52,8 +52,8 @@ func grid(text *strings.Builder, title string, rows []row) {
 		if !slices.Contains(kinds, one.kind) {
 			kinds = append(kinds, one.kind)
 		}
-		if !slices.Contains(steps, one.at.Step) {
-			steps = append(steps, one.at.Step)
+		if !slices.Contains(steps, one.step) {
+			steps = append(steps, one.step)
 		}
 	}
 	if len(rows) == 0 {
@@ -91,7 +91,7 @@ func column(k kind) int {
 func cell(rows []row, step string, k kind) string {
 	var words []string
 	for _, one := range rows {
-		if one.at.Step != step || one.kind != k {
+		if one.step != step || one.kind != k {
 			continue
 		}
 		word := "same"

@@ -144,8 +144,12 @@ func (b *bench) places(ctx context.Context, p process, s subject) (steps, places
 		if only := p.differs(); step == onPaper || only != nil && !slices.Contains(only, step) {
 			continue
 		}
-		steps = append(steps, step)
-		places = append(append(places, step), further[step]...)
+		for i, id := range append([]string{step}, further[step]...) {
+			id = strings.ReplaceAll(id, s.name(), own)
+			if places = append(places, id); i == 0 {
+				steps = append(steps, id)
+			}
+		}
 	}
 	return steps, places, nil
 }

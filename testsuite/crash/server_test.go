@@ -55,7 +55,6 @@ func (s *aServer) request(p process, grace time.Duration) (client.Request, error
 	return client.Decommission(s.called, &grace)
 }
 
-
 // later is the server as it is asked for on its second day: something of every kind that can be changed.
 func (s *aServer) later() *spec.Server {
 	asked := *s.spec

@@ -16,6 +16,8 @@ var (
 	atOnce = setting("FERMATA_CRASH_AT_ONCE", 2, strconv.Atoi)
 	// sideBySide is how many servers and instances are carried at the same time.
 	sideBySide = setting("FERMATA_CRASH_SIDE_BY_SIDE", 16, strconv.Atoi)
+	// meantBy names the processes that the long form meets, by how they begin; empty: all.
+	meantBy = os.Getenv("FERMATA_CRASH_PROCESSES")
 	// report is a file that the tables are also written to, as Markdown; empty: none.
 	report = os.Getenv("FERMATA_CRASH_REPORT")
 	// kept is a folder for the processes' logs that outlives the test; empty: none.

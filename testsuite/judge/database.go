@@ -35,12 +35,18 @@ func (j *Judge) databases(ctx context.Context, name string) ([]string, error) {
 		args  []any
 		see   func(row []string)
 	}{
-		{"mark of %[1]s %[2]s is %[3]s of %[4]s", "SELECT kind, name, run_key, owner FROM fermata.objects WHERE owner = ? OR name LIKE ?",
-			[]any{"instance/" + name, under(name) + "%"}, nil},
+		{
+			"mark of %[1]s %[2]s is %[3]s of %[4]s", "SELECT kind, name, run_key, owner FROM fermata.objects WHERE owner = ? OR name LIKE ?",
+			[]any{"instance/" + name, under(name) + "%"},
+			nil,
+		},
 		{"database %s", "SELECT schema_name FROM information_schema.schemata WHERE schema_name LIKE ?", []any{under(name) + "%"}, nil},
 		{"table %s.%s", "SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema LIKE ?", []any{under(name) + "%"}, nil},
-		{"login %s@%s, locked: %s", "SELECT User, Host, account_locked FROM mysql.user WHERE User LIKE ?", []any{under(name) + "%"},
-			func(row []string) { logins = append(logins, fmt.Sprintf("'%s'@'%s'", row[0], row[1])) }},
+		{
+			"login %s@%s, locked: %s", "SELECT User, Host, account_locked FROM mysql.user WHERE User LIKE ?",
+			[]any{under(name) + "%"},
+			func(row []string) { logins = append(logins, fmt.Sprintf("'%s'@'%s'", row[0], row[1])) },
+		},
 	} {
 		rows, err := ask(ctx, db, q.query, q.args...)
 		if err != nil && !errors.Is(err, errNothingYet) {
@@ -59,7 +65,7 @@ func (j *Judge) databases(ctx context.Context, name string) ([]string, error) {
 			return nil, err
 		}
 		for _, row := range rows {
-			facts = append(facts, "right: "+row[0])
+			facts = append(facts, "right: "+strings.ReplaceAll(row[0], `\_`, "_"))
 		}
 	}
 	return facts, nil

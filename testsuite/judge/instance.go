@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -43,18 +44,35 @@ func (j *Judge) InstanceFacts(ctx context.Context, name string) ([]string, error
 		}
 		facts = append(facts, found...)
 	}
-	fixed, public := own.addresses()
+	addresses := j.addresses(name, own)
 	for i := range facts {
-		for _, a := range fixed {
-			facts[i] = whole(a).ReplaceAllString(facts[i], "ADDRESS")
-		}
-		for _, a := range public {
-			facts[i] = whole(a).ReplaceAllString(facts[i], "PUBLIC")
+		for a, called := range addresses {
+			facts[i] = whole(a).ReplaceAllString(facts[i], called)
 		}
 		facts[i] = strings.ReplaceAll(plain(facts[i], name, name), under(name), "NAME")
 	}
 	slices.Sort(facts)
 	return facts, nil
+}
+
+// addresses are those that the cloud gave the instance, by what they are called here: rules may name them longer than it lives.
+func (j *Judge) addresses(name string, own project) map[string]string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.seen == nil {
+		j.seen = map[string]map[string]string{}
+	}
+	if j.seen[name] == nil {
+		j.seen[name] = map[string]string{}
+	}
+	fixed, public := own.addresses()
+	for _, a := range fixed {
+		j.seen[name][a] = "ADDRESS"
+	}
+	for _, a := range public {
+		j.seen[name][a] = "PUBLIC"
+	}
+	return maps.Clone(j.seen[name])
 }
 
 // instanceQuestions are asked inside an instance.
@@ -119,6 +137,8 @@ func (j *Judge) ends(ctx context.Context, name string) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("looking at %s: %w", id, err)
 	}
-	waits := d.GetWorkflowExecutionInfo().GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING
-	return []string{fmt.Sprintf("end of account anna, waited for: %t", waits)}, nil
+	if d.GetWorkflowExecutionInfo().GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {
+		return nil, nil
+	}
+	return []string{"end of account anna: it is waited for"}, nil
 }

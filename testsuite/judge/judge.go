@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"go.temporal.io/sdk/client"
 
@@ -21,6 +22,9 @@ type Judge struct {
 	Folder string // The sandbox's: its secrets and records.
 	// Temporal is where those wait who end accounts; nil: they are not looked at.
 	Temporal client.Client
+
+	mu   sync.Mutex
+	seen map[string]map[string]string // What addresses of instances are called, by their names.
 }
 
 // Facts lists what the systems hold of one server, one line for each thing, sorted. What differs from server to server

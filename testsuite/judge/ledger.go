@@ -11,10 +11,15 @@ func Evidence(fact string) bool { return begins(fact, "ticket ", "note of ticket
 // parts are the facts of which a line of the ledger may speak, by how the line begins: with a step's title.
 func parts(line string) []string {
 	machine := []string{"machine ", "disk of ", "network card", "option ", "guest"}
+	cloud := []string{"server ", "port ", "volume ", "security group ", "rule of security group ", "public address ", "guest", "end of account "}
+	databases := []string{"database ", "table ", "login ", "right: ", "mark of ", "password "}
 	for title, facts := range map[string][]string{
 		"deploy the machine": machine, "destroy the machine": machine, "shut down and rename": machine,
 		"add to the pool": {"member "}, "remove from the pool": {"member "}, "drain": {"member "},
 		"open the firewall": {"rule "}, "close the firewall": {"rule "},
+		"remove the instance": cloud, "stop the instance": cloud,
+		"drop the database": databases, "remove the database logins": databases, "disable the database logins": databases,
+		"remove the accounts": {"account "}, "disable the accounts": {"account "},
 		"telling how it ended": {"ticket ", "note of ticket "},
 	} {
 		if strings.HasPrefix(line, title) {

@@ -92,9 +92,9 @@ type estate struct {
 	Rules    map[string][]firewall.Installed `json:"rules,omitempty"`    // By firewall.
 	Accounts map[string][]string             `json:"accounts,omitempty"` // Names, by directory.
 	Database database.Found                  `json:"database,omitzero"`
-	Login    string                          `json:"login,omitempty"`    // In use.
-	Password string                          `json:"password,omitempty"` // Version of the secret that its password is in.
-	Items    []runbook.Listed                `json:"items,omitempty"`    // Configuration items in service.
+	Login    string                          `json:"login,omitempty"`   // In use.
+	Version  string                          `json:"version,omitempty"` // Of the secret that its password is in.
+	Items    []runbook.Listed                `json:"items,omitempty"`   // Configuration items in service.
 }
 
 // Plan finds what the owner has, as the record and the systems know it.
@@ -293,7 +293,7 @@ func (p *decommission) findInDatabase(found *estate) runbook.Reading {
 		if err != nil {
 			return runbook.Failed(name, err)
 		}
-		found.Password = newest.Version
+		found.Version = newest.Version
 		return []wire.Observation{runbook.Fine(name, "%d databases and %d logins of this owner", len(out.Found.Databases), len(out.Found.Roles))}
 	}
 }

@@ -85,10 +85,18 @@ func (p *instance) expiries(f *run.Frame) []runbook.Planned {
 				},
 				Undo: func(ctx workflow.Context, op operation.Op) error { return letGo(ctx, e.workflowID(op.Owner)) },
 			},
-			Action: wire.Create, Object: "end of account " + e.Account, Detail: []string{"disabled at " + e.At.Format(time.RFC3339) + ", and noted on the ticket"},
+			Action: wire.Create, Object: "end of account " + e.Account, Detail: p.endDetail(e),
 		})
 	}
 	return steps
+}
+
+func (p *instance) endDetail(e expiry) []string {
+	detail := "disabled at " + e.At.Format(time.RFC3339)
+	if p.spec.Spec.Ticket != nil {
+		detail += ", and noted on the ticket"
+	}
+	return []string{detail}
 }
 
 // watchOver begins the wait. One that this run began already is left; one that an earlier run left is ended first.

@@ -36,10 +36,18 @@ func TestAnInstanceIsProvisioned(t *testing.T) {
 	require.Equal(t, "shop_1@1", b.world.file)
 	order := func(name string) int { return slices.Index(b.world.calls, name) }
 	for _, pair := range [][2]string{
-		{"cloud.MakeGroup", "cloud.MakeInstance"}, {"cloud.MakeInstance", "cloud.AddVolume"}, {"cloud.AddVolume", "guest.Reach"},
-		{"guest.ConfigureSystem", "guest.MakeAccount"}, {"database.MakeDatabase", "database.MakeRole"}, {"database.MakeRole", "database.WriteConnection"},
-		{"database.WriteConnection", "database.Prove"}, {"database.Prove", "firewall.OpenPaths"}, {"guest.MakeAccount", "firewall.OpenPaths"},
-		{"firewall.OpenPaths", "directory.MakeAccount"}, {"directory.MakeAccount", "ticketing.SetStatus"}, {"ticketing.SetStatus", "record.Append"},
+		{"cloud.MakeGroup", "cloud.MakeInstance"},
+		{"cloud.MakeInstance", "cloud.AddVolume"},
+		{"cloud.AddVolume", "guest.Reach"},
+		{"guest.ConfigureSystem", "guest.MakeAccount"},
+		{"database.MakeDatabase", "database.MakeRole"},
+		{"database.MakeRole", "database.WriteConnection"},
+		{"database.WriteConnection", "database.Prove"},
+		{"database.Prove", "firewall.OpenPaths"},
+		{"guest.MakeAccount", "firewall.OpenPaths"},
+		{"firewall.OpenPaths", "directory.MakeAccount"},
+		{"directory.MakeAccount", "ticketing.SetStatus"},
+		{"ticketing.SetStatus", "record.Append"},
 	} {
 		require.NotEqual(t, -1, order(pair[0]), pair[0])
 		require.Less(t, order(pair[0]), order(pair[1]), "%v", pair)

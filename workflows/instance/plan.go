@@ -94,9 +94,12 @@ func capabilitiesOf(i *spec.Instance) []string {
 		name   string
 		needed bool
 	}{
-		{firewall.Capability, len(s.Firewall) > 0}, {directory.Capability, len(s.Accounts.Directory) > 0},
-		{database.Capability, s.Database != nil}, {ticketing.Capability, s.Ticket != nil},
-		{inventory.Capability, s.Inventory != nil}, {probe.Capability, s.Application != nil},
+		{firewall.Capability, len(s.Firewall) > 0},
+		{directory.Capability, len(s.Accounts.Directory) > 0},
+		{database.Capability, s.Database != nil},
+		{ticketing.Capability, s.Ticket != nil},
+		{inventory.Capability, s.Inventory != nil},
+		{probe.Capability, s.Application != nil},
 	} {
 		if c.needed {
 			names = append(names, c.name)

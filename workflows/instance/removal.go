@@ -90,6 +90,9 @@ func (p *decommission) disableAccounts(system string, accounts []string) runbook
 			},
 			Undo: func(ctx workflow.Context, op operation.Op) error {
 				return each(func(name string) error {
+					if p.expired(ctx, system, name) {
+						return nil
+					}
 					_, err := directory.EnableAccount(ctx, directory.EnableAccountInput{System: system, Op: op, Name: name})
 					return err
 				})
@@ -97,6 +100,13 @@ func (p *decommission) disableAccounts(system string, accounts []string) runbook
 		},
 		Action: wire.Change, Object: fmt.Sprintf("%d accounts", len(accounts)), Detail: accounts,
 	}
+}
+
+// expired reports whether the account's time is over meanwhile: nothing enables it any more.
+func (p *decommission) expired(ctx workflow.Context, system, name string) bool {
+	return slices.ContainsFunc(expiriesOf(p.spec), func(e expiry) bool {
+		return e.Place != placeLocal && e.System == system && e.Account == name && !e.At.After(workflow.Now(ctx))
+	})
 }
 
 func (p *decommission) stop(found estate, after []string) runbook.Planned {
@@ -148,7 +158,7 @@ func (p *decommission) disableLogins(found estate) runbook.Planned {
 			},
 			Undo: func(ctx workflow.Context, op operation.Op) error {
 				// The other login, if there is one, was disabled by the rotation that turned away from it.
-				return restorePassword(ctx, p.spec.Spec.Database, op, found.Login, found.Password)
+				return restorePassword(ctx, p.spec.Spec.Database, op, found.Login, found.Version)
 			},
 		},
 		Action: wire.Change, Object: fmt.Sprintf("%d logins", len(logins)), Detail: logins,
@@ -219,7 +229,7 @@ func (p *decommission) endDatabase(f *run.Frame, found estate) []runbook.Planned
 // stillInDatabase looks what a removal did that may have failed before it did anything: only what is gone is left behind.
 func (p *decommission) stillInDatabase(ctx workflow.Context, found estate) error {
 	now := estate{}
-	for _, o := range runbook.Look(ctx, p.findInDatabase(&now)) {
+	for _, o := range runbook.Read(ctx, p.findInDatabase(&now)) {
 		if !o.OK {
 			return temporal.NewApplicationError(o.Name+": "+o.Text, string(fault.Unavailable))
 		}
@@ -235,7 +245,9 @@ func (p *decommission) stillInDatabase(ctx workflow.Context, found estate) error
 func (p *decommission) removeAccounts(system string, accounts []string) runbook.Planned {
 	return runbook.Planned{
 		Step: run.Step{
-			ID: named(stepRemove, system), Title: "remove the accounts from the " + runbook.System("directory", system), After: []string{runbook.StepGrace}, Reversal: run.Irreversible,
+			ID: named(stepRemove, system), Title: "remove the accounts from the " + runbook.System("directory", system), Reversal: run.Irreversible,
+			// What may still be refused comes first: an archive that fails, a drop that nobody approves.
+			After: []string{runbook.StepGrace, stepArchive, stepDrop},
 			Do: func(ctx workflow.Context, op operation.Op) (run.Result, error) {
 				_, err := directory.RemoveOwned(ctx, directory.RemoveOwnedInput{System: system, Op: op})
 				return run.Result{Lines: accounts}, err
@@ -322,7 +334,7 @@ func (p *decommission) absent(found estate) runbook.Planned {
 			ID: stepAbsent, Title: "look that nothing is left", After: []string{stepDestroy}, Reversal: run.Nothing,
 			Do: func(ctx workflow.Context, _ operation.Op) (run.Result, error) {
 				left := estate{Rules: map[string][]firewall.Installed{}, Accounts: map[string][]string{}}
-				for _, o := range runbook.Look(ctx, p.readings(&left)...) {
+				for _, o := range runbook.Read(ctx, p.readings(&left)...) {
 					if !o.OK {
 						return run.Result{}, temporal.NewApplicationError(o.Name+": "+o.Text, string(fault.Unavailable))
 					}

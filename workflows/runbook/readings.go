@@ -43,6 +43,15 @@ func Look(ctx workflow.Context, readings ...Reading) []wire.Observation {
 	return slices.Concat(seen...)
 }
 
+// Read reads one after the other, as a step that looks at several systems: under its id, and for as long as it may take.
+func Read(ctx workflow.Context, readings ...Reading) []wire.Observation {
+	var seen []wire.Observation
+	for _, read := range readings {
+		seen = append(seen, read(ctx)...)
+	}
+	return seen
+}
+
 // Polled looks whether a worker serves each capability. Nothing else is asked where none does: it would only wait.
 func Polled(ctx workflow.Context, site string, capabilities ...string) ([]wire.Observation, error) {
 	names := make([]string, len(capabilities))

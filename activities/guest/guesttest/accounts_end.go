@@ -2,8 +2,10 @@ package guesttest
 
 import (
 	"strings"
+	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/ssh"
 
 	"fermata/activities/fault"
 	"fermata/activities/guest"
@@ -21,7 +23,8 @@ func disablesAccount(f fixture) {
 	changes, err := f.disable("ada")
 	require.NoError(f.t, err)
 	require.NotEmpty(f.t, changes)
-	require.Error(f.t, client.Wait(), "its session is ended")
+	f.ends(client)
+	require.Equal(f.t, "!* 1", f.root("getent shadow ada | cut -d: -f2,8 | tr : ' '"), "locked, and expired since 1970")
 	f.refusesLogin("ada", p)
 	require.Equal(f.t, "no keys, no rules", f.root(`if [ -e /home/ada/.ssh/authorized_keys ]; then echo keys; elif [ -e /etc/sudoers.d/fermata-ada ]; then echo rules; else echo no keys, no rules; fi`))
 	f.root("mkdir -p /home/ada/.ssh; echo '%s' > /home/ada/.ssh/authorized_keys; chown -R ada:ada /home/ada/.ssh; chmod 600 /home/ada/.ssh/authorized_keys", p.public)
@@ -41,6 +44,19 @@ func disablesAccount(f fixture) {
 	require.Equal(f.t, "0", out)
 }
 
+// ends asserts that a connection is cut from over there.
+func (f fixture) ends(client *ssh.Client) {
+	f.t.Helper()
+	ended := make(chan error, 1)
+	go func() { ended <- client.Wait() }()
+	select {
+	case err := <-ended:
+		require.Error(f.t, err)
+	case <-time.After(20 * time.Second):
+		require.Fail(f.t, "its session goes on")
+	}
+}
+
 func removesAccount(f fixture) {
 	p := newPerson(f.t)
 	changes, err := f.remove("ada")
@@ -58,6 +74,7 @@ func removesAccount(f fixture) {
 	changes, err = f.remove("ada")
 	require.NoError(f.t, err)
 	require.NotEmpty(f.t, changes)
+	f.ends(client)
 	f.refusesLogin("ada", p)
 	require.Equal(f.t, "gone", f.root("if getent passwd ada >/dev/null; then echo there; else echo gone; fi"))
 	require.Equal(f.t, "gone", f.root("if [ -e /etc/sudoers.d/fermata-ada ]; then echo there; else echo gone; fi"))

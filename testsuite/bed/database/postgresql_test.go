@@ -47,7 +47,7 @@ func startPostgreSQL(t *testing.T) (server postgresqltest.Server, ca string) {
 	address := net.JoinHostPort("127.0.0.1", port(t))
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
-	s, err := postgres.StartGuarded(ctx, folder, address, guarded, "log_statement=all", "log_connections=on", "ssl=on",
+	s, err := postgres.StartGuarded(ctx, "", folder, address, guarded, "log_statement=all", "log_connections=on", "ssl=on",
 		"ssl_cert_file="+certificate.File(folder), "ssl_key_file="+filepath.Join(folder, "key.pem"))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Stop()) })

@@ -14,8 +14,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	ldap "github.com/go-ldap/ldap/v3"
-
 	"fermata/sandbox/estate/certificate"
 	"fermata/sandbox/estate/faults"
 	"fermata/testsuite/bed/host"
@@ -207,44 +205,6 @@ func (s *Server) fill(ctx context.Context) error {
 func (s *Server) answers(ctx context.Context) error {
 	_, err := s.tool(ctx, "ldapwhoami", Admin, s.path("password"))
 	return err
-}
-
-// tool runs one of OpenLDAP's own clients, which share nothing with the driver, over TLS.
-func (s *Server) tool(ctx context.Context, name, who, passwordFile string, args ...string) (string, error) {
-	args = append([]string{"-H", "ldaps://" + s.Address, "-x", "-D", who, "-y", passwordFile}, args...)
-	cmd := exec.CommandContext(ctx, "/usr/bin/"+name, args...) //nolint:gosec // As above.
-	cmd.Env = []string{"LDAPTLS_CACERT=" + s.CAFile(), "LDAPTLS_REQCERT=demand", "LC_ALL=C"}
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		return string(out), fmt.Errorf("%s: %w: %s", name, err, out)
-	}
-	return string(out), nil
-}
-
-// LogsIn reports whether ldapwhoami is let in. Any other refusal than that of the credential is an error.
-func (s *Server) LogsIn(ctx context.Context, dn, password string) (bool, error) {
-	file := s.path("try-" + rand.Text())
-	if err := os.WriteFile(file, []byte(password), 0o600); err != nil {
-		return false, err
-	}
-	defer func() { _ = os.Remove(file) }()
-	out, err := s.tool(ctx, "ldapwhoami", dn, file)
-	var exit *exec.ExitError
-	switch {
-	case err == nil && strings.Contains(strings.ToLower(out), strings.ToLower(dn)):
-		return true, nil
-	case errors.As(err, &exit) && exit.ExitCode() == ldap.LDAPResultInvalidCredentials:
-		return false, nil
-	case err == nil:
-		return false, fmt.Errorf("ldapwhoami says %q", out)
-	}
-	return false, err
-}
-
-// Search is what ldapsearch prints, one attribute a line.
-func (s *Server) Search(ctx context.Context, base, scope string, attributes ...string) (string, error) {
-	args := append([]string{"-LLL", "-o", "ldif-wrap=no", "-b", base, "-s", scope, "(objectClass=*)"}, attributes...)
-	return s.tool(ctx, "ldapsearch", Admin, s.path("password"), args...)
 }
 
 // Log is what the daemon said last.

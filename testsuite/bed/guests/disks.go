@@ -17,6 +17,7 @@ import (
 type Disk struct {
 	UUID  string // As the platform gave it.
 	Bytes int64
+	Link  string // Its name under /dev/disk/by-id; empty: that of a SCSI disk.
 }
 
 // attach makes a disk's file a block device.
@@ -42,8 +43,13 @@ func (g *Guest) attach(ctx context.Context, disk Disk) (device string, number ui
 	return device, stat.Rdev, nil
 }
 
-// linkOf is the name that udev gives a SCSI disk with that identifier.
-func linkOf(uuid string) string { return "wwn-0x" + strings.ToLower(strings.ReplaceAll(uuid, "-", "")) }
+// link is the name that udev gives the disk: a SCSI disk's is made of its identifier.
+func (d Disk) link() string {
+	if d.Link != "" {
+		return d.Link
+	}
+	return "wwn-0x" + strings.ToLower(strings.ReplaceAll(d.UUID, "-", ""))
+}
 
 // Plug attaches further disks while the guest runs; those that it has stay, and grow if they are to be larger.
 func (g *Guest) Plug(ctx context.Context, disks []Disk) error {
@@ -61,7 +67,7 @@ func (g *Guest) Plug(ctx context.Context, disks []Disk) error {
 		if err := unix.Mknod(g.Path("/dev/"+filepath.Base(device)), unix.S_IFBLK|0o660, int(number)); err != nil { //nolint:gosec // Small numbers.
 			return fmt.Errorf("plugging disk %s in: %w", disk.UUID, err)
 		}
-		if err := os.Symlink("../../"+filepath.Base(device), g.Path("/dev/disk/by-id/"+linkOf(disk.UUID))); err != nil {
+		if err := os.Symlink("../../"+filepath.Base(device), g.Path("/dev/disk/by-id/"+disk.link())); err != nil {
 			return fmt.Errorf("plugging disk %s in: %w", disk.UUID, err)
 		}
 	}

@@ -27,6 +27,8 @@ type Options struct {
 	// Metadata and UserData are those of cloud-init's VMware data source, base64. Without metadata the guest has no
 	// cloud-init: where there is no systemd, nothing switches it off, and who asks it waits for it for ever.
 	Metadata, UserData string
+	// Seeded says that Files hold what cloud-init is to do: the seed of another data source.
+	Seeded bool
 	// Address is the guest's, CIDR, where no cloud-init sets it.
 	Address string
 	// AuthorizedKeys are let in where no cloud-init makes an account.
@@ -81,7 +83,7 @@ func (g *Guest) boot(ctx context.Context) (err error) {
 	if err := os.MkdirAll(g.o.Folder, 0o755); err != nil { //nolint:gosec // The guest's accounts read what is below.
 		return err
 	}
-	if g.o.Metadata == "" {
+	if g.o.Metadata == "" && !g.o.Seeded {
 		if err := g.hide("/usr/bin/cloud-init"); err != nil {
 			return err
 		}
@@ -98,7 +100,7 @@ func (g *Guest) boot(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(&table, "%s %d %d %s\n", filepath.Base(device), unix.Major(number), unix.Minor(number), linkOf(disk.UUID))
+		fmt.Fprintf(&table, "%s %d %d %s\n", filepath.Base(device), unix.Major(number), unix.Minor(number), disk.link())
 	}
 	if g.Machine, err = machine.Start(ctx, g.options(table.String())); err != nil {
 		return err

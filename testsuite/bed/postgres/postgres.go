@@ -48,10 +48,10 @@ func StartIn(ctx context.Context, namespace, folder, address string) (*Server, e
 	return (&Server{folder: folder, namespace: namespace, address: address}).first(ctx, "")
 }
 
-// StartGuarded is Start with logins as an administrator has them: access is the content of pg_hba.conf. Settings are those of
-// postgresql.conf, name=value.
-func StartGuarded(ctx context.Context, folder, address, access string, settings ...string) (*Server, error) {
-	return (&Server{folder: folder, address: address, settings: settings}).first(ctx, access)
+// StartGuarded is StartIn with logins as an administrator has them: access is the content of pg_hba.conf. Settings are those of
+// postgresql.conf, name=value. The empty namespace is the machine's own.
+func StartGuarded(ctx context.Context, namespace, folder, address, access string, settings ...string) (*Server, error) {
+	return (&Server{folder: folder, namespace: namespace, address: address, settings: settings}).first(ctx, access)
 }
 
 // first makes the cluster, in which everybody on loopback is let in if access is empty.
