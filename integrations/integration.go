@@ -31,6 +31,9 @@ type Integration struct {
 	// Serves names the capabilities whose ports its systems implement: a worker that serves none of them does not open
 	// them, and so never holds their credentials.
 	Serves []string
+	// Aids names capabilities that its systems help with without being one of their systems: a way into the machines that
+	// connect to databases. A worker that serves one of them opens them, too.
+	Aids []string
 	// Open reads the vendor's part of the configuration and prepares the system. It does not connect: a system that is
 	// down at start does not keep the worker from serving the others. Faults: Invalid for a bad configuration.
 	Open func(ctx context.Context, env Environment, sys config.System) (System, error)

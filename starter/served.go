@@ -8,7 +8,7 @@ var served = map[string][]string{
 	"haproxy":        {"loadbalancer"},
 	"http":           {"probe"},
 	"ldap":           {"directory"},
-	"linux":          {"guest", "database"},
+	"linux":          {"guest"},
 	"mariadb":        {"database"},
 	"nftables":       {"firewall"},
 	"openstack":      {"cloud", "firewall"},

@@ -208,7 +208,7 @@ func (w *Worker) Start(ctx context.Context) (err error) {
 // open opens the systems that a served capability may need.
 func (w *Worker) open(ctx context.Context, env integrations.Environment) error {
 	for _, s := range w.cfg.Installation.Systems {
-		if !slices.ContainsFunc(w.integrations[s.Type].Serves, w.serves) {
+		if i := w.integrations[s.Type]; !slices.ContainsFunc(i.Serves, w.serves) && !slices.ContainsFunc(i.Aids, w.serves) {
 			continue
 		}
 		system, err := w.integrations[s.Type].Open(ctx, env, s)

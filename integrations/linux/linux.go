@@ -24,7 +24,7 @@ const Type = "linux"
 
 // Integration returns the integration.
 func Integration() integrations.Integration {
-	return integrations.Integration{Type: Type, Serves: []string{guest.Capability, database.Capability}, Open: open}
+	return integrations.Integration{Type: Type, Serves: []string{guest.Capability}, Aids: []string{database.Capability}, Open: open}
 }
 
 func open(_ context.Context, env integrations.Environment, sys config.System) (integrations.System, error) {

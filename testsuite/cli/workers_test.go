@@ -36,7 +36,7 @@ func TestWorkersAsProcesses(t *testing.T) {
 	s := written(t, "web-21", "10.20.0.121")
 	h.unserved(t, s)
 
-	acts := running(t, roleWorker, "--config", h.WorkerConfig, "--serve", "compute,guest,firewall,loadbalancer,dns,ticketing,notify,probe")
+	acts := running(t, roleWorker, "--config", h.WorkerConfig, "--serve", "compute,guest,cloud,directory,database,firewall,loadbalancer,dns,ticketing,notify,probe")
 	acts.says(t, "fermata.ticketing")
 	h.requester(t, 0, "doctor")
 	started := h.approved(t, "run", s.file)
@@ -73,7 +73,7 @@ func TestDoctorNamesWhatIsAway(t *testing.T) {
 		system.SetDown(true)
 	}
 	a := h.requester(t, 7, "doctor")
-	for _, finding := range []string{"compute vcenter", "firewall edge", "loadbalancer balancer", "ticketing tickets", "notify mail", "notify hooks"} {
+	for _, finding := range []string{"compute vcenter", "cloud cloud", "directory staff", "firewall edge", "loadbalancer balancer", "ticketing tickets", "notify mail", "notify hooks"} {
 		require.Contains(t, a.out, "NO  "+finding)
 	}
 	require.Contains(t, a.out, "bring the system back")

@@ -6,8 +6,11 @@ import (
 
 	"go.temporal.io/sdk/workflow"
 
+	"fermata/activities/cloud"
 	"fermata/activities/compute"
 	"fermata/activities/configuration"
+	"fermata/activities/database"
+	"fermata/activities/directory"
 	"fermata/activities/dns"
 	"fermata/activities/fault"
 	"fermata/activities/firewall"
@@ -72,6 +75,12 @@ func ask(ctx workflow.Context, ref wire.SystemRef) (err error) {
 	switch ref.Capability {
 	case compute.Capability:
 		_, err = compute.Check(ctx, compute.CheckInput{System: ref.Name})
+	case cloud.Capability:
+		_, err = cloud.Check(ctx, cloud.CheckInput{System: ref.Name})
+	case directory.Capability:
+		_, err = directory.Check(ctx, directory.CheckInput{System: ref.Name})
+	case database.Capability:
+		_, err = database.Check(ctx, database.CheckInput{System: ref.Name})
 	case guest.Capability:
 		_, err = guest.Check(ctx, guest.CheckInput{System: ref.Name})
 	case configuration.Capability:
