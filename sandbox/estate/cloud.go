@@ -39,7 +39,7 @@ func (e *Estate) startCloud(context.Context) error {
 	e.Instances = NewInstances(InstanceOptions{Folder: machines, Network: e.Network, Faults: e.o.Faults[Guests], Log: e.o.Log})
 	e.onClose(e.Instances.Close)
 	e.Cloud, err = openstack.Start(openstack.Options{
-		Folder: folder, Region: CloudRegion, Users: []openstack.User{{Name: CloudUser, Password: e.o.CloudPassword, Project: CloudProject}},
+		Folder: folder, Listen: before(folder), Region: CloudRegion, Users: []openstack.User{{Name: CloudUser, Password: e.o.CloudPassword, Project: CloudProject}},
 		Images:  []openstack.Image{{Name: "debian-12", MinDisk: 5, MinRAM: 512}},
 		Flavors: []openstack.Flavor{{Name: "m1.small", CPUs: 1, Memory: 2048, GiB: 20}, {Name: "m1.medium", CPUs: 2, Memory: 4096, GiB: 40}},
 		Networks: []openstack.Network{
@@ -53,5 +53,5 @@ func (e *Estate) startCloud(context.Context) error {
 	}
 	e.onClose(e.Cloud.Close)
 	e.Network.SetFilter(FilterInstances(e.Cloud, e.passes))
-	return nil
+	return remember(folder, hostOf(e.Cloud.URL()))
 }

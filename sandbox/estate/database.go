@@ -35,7 +35,9 @@ func (e *Estate) startDatabase(context.Context) error {
 	if err != nil {
 		return err
 	}
-	e.Database, err = mysql.Start(mysql.Options{Folder: folder, TLS: security, AdminUser: DatabaseUser, AdminPassword: e.o.DatabasePassword, Log: statements{e}})
+	e.Database, err = mysql.Start(mysql.Options{
+		Folder: folder, Listen: before(folder), TLS: security, AdminUser: DatabaseUser, AdminPassword: e.o.DatabasePassword, Log: statements{e},
+	})
 	if err != nil {
 		return err
 	}
@@ -47,7 +49,7 @@ func (e *Estate) startDatabase(context.Context) error {
 	}
 	e.onClose(inside.Close)
 	go e.serveDatabase(inside)
-	return nil
+	return remember(folder, e.Database.Address())
 }
 
 func (e *Estate) serveDatabase(inside net.Listener) {

@@ -23,14 +23,14 @@ func (e *Estate) startStaff(context.Context) error {
 		return err
 	}
 	e.Staff, err = ldap.Start(ldap.Options{
-		Folder: folder, AdminDN: StaffAdmin, AdminPassword: e.o.StaffPassword, Base: "dc=estate,dc=test", Groups: StaffGroups(),
+		Folder: folder, Listen: before(folder), AdminDN: StaffAdmin, AdminPassword: e.o.StaffPassword, Base: "dc=estate,dc=test", Groups: StaffGroups(),
 		Faults: e.o.Faults[Staff],
 	})
 	if err != nil {
 		return err
 	}
 	e.onClose(e.Staff.Close)
-	return nil
+	return remember(folder, hostOf(e.Staff.URL()))
 }
 
 // StaffCA is the certificate of the directory, which clients trust.

@@ -13,50 +13,71 @@ import (
 	"fermata/wire"
 )
 
-// The sandbox and the worker are two processes here. Both die at the same moment, at three steps of one run: Temporal,
-// the emulated systems and the worker have only what they had written down. What is there in the end is what a run leaves
-// that nobody disturbed.
-func TestSandboxAndWorkerDieThreeTimes(t *testing.T) {
+// The sandbox and the worker are two processes here. Both die at the same moment, at several steps of each run: Temporal,
+// the emulated systems and the worker have only what they had written down. What is there in the end is what runs leave
+// that nobody disturbed: of a server, and of an instance with its accounts and its database.
+func TestSandboxAndWorkerDieTogether(t *testing.T) {
 	t.Parallel()
-	s := numbered(t, 1)
+	subjects := map[process]subject{wire.ProvisionServer: numbered(t, 1), wire.ProvisionInstance: numberedInstance(t, 1)}
+	steps := map[process][]string{
+		wire.ProvisionServer:   {"deploy", "application", "ready"},
+		wire.ProvisionInstance: {"public", "role", "account/anna", "directory/NAME-operator"},
+	}
 	folder := t.TempDir()
 	ports := freePorts(t, 8)
 	b, as := lay(t, folder, ports[0])
 	b.supervisor.keep(t, roleTemporal, as(roleSandbox), sandboxArguments(folder, ports)...)
 	b.Stage = stage.Connect(t, folder)
 	b.supervisor.keep(t, workerName(0), as(roleWorker))
-	steps := []string{"deploy", "application", "ready"}
-	for _, step := range steps {
-		require.NoError(t, b.points.arm(place{Workflow: wire.ProvisionServer, Target: s.target(wire.ProvisionServer), Step: step}, everything))
+	deaths := 0
+	for p, s := range subjects {
+		for _, step := range steps[p] {
+			deaths++
+			require.NoError(t, b.points.arm(standing(p, s, step), everything))
+		}
 	}
-	require.NoError(t, b.done(t.Context(), wire.ProvisionServer, s))
-	require.Equal(t, len(steps), b.supervisor.killed(roleTemporal))
-	require.Equal(t, len(steps), b.supervisor.killed(roleWorker))
+	b.eachDone(t, subjects)
+	require.Equal(t, deaths, b.supervisor.killed(roleTemporal))
+	require.Equal(t, deaths, b.supervisor.killed(roleWorker))
 	require.NoError(t, b.Close())
 	b.supervisor.end()
 
 	calm := &bench{Stage: stage.Setup(t)}
-	require.NoError(t, calm.done(t.Context(), wire.ProvisionServer, s))
-	want := calm.healthy(t, s)
+	calm.eachDone(t, subjects)
+	want := calm.healthy(t, subjects)
 	require.NoError(t, calm.Close())
 
 	killed := &bench{Stage: stage.Start(t, sandbox.Options{Folder: folder, WithoutUI: true, WithoutWorker: true, Log: stage.Logger(t)})}
-	verdict := judge.Compare(want, killed.healthy(t, s))
-	require.True(t, verdict.Good(), verdict.String())
+	for p, got := range killed.healthy(t, subjects) {
+		verdict := judge.Compare(want[p], got)
+		require.True(t, verdict.Good(), "%s: %s", p, verdict)
+	}
 	_, err := killed.judge.Chain()
 	require.NoError(t, err)
 }
 
-// healthy are the facts once the balancer finds the server healthy.
-func (b *bench) healthy(t *testing.T, s subject) []string {
+// eachDone carries one process after the other: two that die at once would be counted as one.
+func (b *bench) eachDone(t *testing.T, subjects map[process]subject) {
 	t.Helper()
-	b.judge = &judge.Judge{Estate: b.Estate, Folder: b.Folder}
-	var facts []string
-	require.Eventually(t, func() bool {
-		var err error
-		facts, err = s.facts(t.Context(), b.judge)
-		return err == nil && s.served(facts)
-	}, time.Minute, 200*time.Millisecond, "the balancer finds it healthy")
+	for _, p := range processes() {
+		if s, ok := subjects[p]; ok {
+			require.NoError(t, b.done(t.Context(), p, s))
+		}
+	}
+}
+
+// healthy are the facts of each once the systems have found out that it is in service.
+func (b *bench) healthy(t *testing.T, subjects map[process]subject) map[process][]string {
+	t.Helper()
+	b.judge = &judge.Judge{Estate: b.Estate, Folder: b.Folder, Temporal: b.Client.Temporal()}
+	facts := map[process][]string{}
+	for p, s := range subjects {
+		require.Eventually(t, func() bool {
+			var err error
+			facts[p], err = s.facts(t.Context(), b.judge)
+			return err == nil && s.served(facts[p])
+		}, time.Minute, 200*time.Millisecond, "%s is in service", s.name())
+	}
 	return facts
 }
 
@@ -66,5 +87,5 @@ func sandboxArguments(folder string, ports []int) []string {
 	for i, flag := range []string{"temporal", "ui", "vcenter", "bastion", "tickets", "service", "mail", "hooks"} {
 		args = append(args, "--"+flag+"-port", strconv.Itoa(ports[i]))
 	}
-	return append(args, "--no-worker", "up")
+	return append(args, "--no-worker", "--verbose", "up")
 }

@@ -31,10 +31,11 @@ func (p *instance) itemRequest(f *run.Frame, r resolved) inventory.Request {
 		inventory.CPUs: strconv.Itoa(r.CPUs), inventory.MemoryMiB: strconv.FormatInt(r.MemoryBytes/int64(spec.MiB), 10),
 		"image": r.Placement.Image.Name,
 	}
-	for name, value := range map[string]string{"environment": m.Environment, "site": m.Site} {
-		if value != "" {
-			attributes[name] = value
-		}
+	if m.Environment != "" {
+		attributes["environment"] = m.Environment
+	}
+	if m.Site != "" {
+		attributes["site"] = m.Site
 	}
 	if s.Cloud.Domain != "" {
 		attributes[inventory.FQDN] = m.Name + "." + s.Cloud.Domain

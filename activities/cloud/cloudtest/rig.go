@@ -14,6 +14,9 @@ import (
 	"fermata/activities/operation"
 )
 
+// patience is how long something may take that is repeated until it succeeds: a whole OpenStack on two cores is slow.
+const patience = 5 * time.Minute
+
 // rig is one case's cloud, driver and operation.
 type rig struct {
 	*testing.T
@@ -26,7 +29,7 @@ type rig struct {
 
 func setup(t *testing.T, bench Bench) *rig {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 	t.Cleanup(cancel)
 	s := bench.Open(t)
 	return &rig{T: t, Site: s, ctx: ctx, driver: s.Open(t), op: newOp("instance", "web-01"), p: &operation.Memory{}}
@@ -160,7 +163,7 @@ func eventually[T any](r *rig, what func() (T, error)) T {
 			return true
 		}
 		return err == nil
-	}, time.Minute, 10*time.Millisecond)
+	}, patience, 10*time.Millisecond)
 	return result
 }
 

@@ -55,13 +55,19 @@ func (m *Machine) folder(parts ...string) string {
 
 // open finds the machine's state, or prepares a new one.
 func (m *Machine) open() error {
+	if err := m.load(); err != nil {
+		return err
+	}
+	if !m.state.Prepared { // Who prepared it may have been killed in the middle.
+		m.state = fresh()
+		if err := os.RemoveAll(m.folder("system")); err != nil {
+			return fmt.Errorf("removing half a system disk: %w", err)
+		}
+	}
 	for _, name := range []string{"system", "disks"} {
 		if err := os.MkdirAll(m.folder(name), 0o700); err != nil {
 			return fmt.Errorf("making the folder: %w", err)
 		}
-	}
-	if err := m.load(); err != nil {
-		return err
 	}
 	system, err := os.OpenRoot(m.folder("system"))
 	if err != nil {
@@ -82,7 +88,7 @@ func (m *Machine) open() error {
 }
 
 func (m *Machine) load() error {
-	m.state = state{Version: stateVersion}
+	m.state = fresh()
 	data, err := os.ReadFile(m.folder("state.json"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("reading the state: %w", err)
@@ -96,14 +102,24 @@ func (m *Machine) load() error {
 		return fmt.Errorf("state of version %d in %s, expected %d: remove the folder to begin anew",
 			m.state.Version, m.options.Folder, stateVersion)
 	}
-	s := &m.state
+	m.state.fill()
+	return nil
+}
+
+// fresh is the state of a machine that has never been.
+func fresh() state {
+	s := state{Version: stateVersion}
+	s.fill()
+	return s
+}
+
+func (s *state) fill() {
 	fill(&s.Contents)
 	fill(&s.Packages)
 	fill(&s.Enabled)
 	fill(&s.Units)
 	fill(&s.GuestInfo)
 	fill(&s.Owners)
-	return nil
 }
 
 func fill[K comparable, V any](target *map[K]V) {

@@ -213,6 +213,16 @@ func TestPersistenceAndReboot(t *testing.T) {
 	require.Error(t, err, "without nofail the machine hangs in emergency mode")
 }
 
+// Who was killed while it prepared a system disk begins anew.
+func TestHalfASystemDiskIsPreparedAnew(t *testing.T) {
+	t.Parallel()
+	f := setup(t, func(o *guest.Options) {
+		require.NoError(t, os.MkdirAll(filepath.Join(o.Folder, "system", "root"), 0o700))
+		require.NoError(t, os.WriteFile(filepath.Join(o.Folder, "system", "half"), nil, 0o600))
+	})
+	require.Equal(t, "web-01", f.root("hostname; test ! -e /half"))
+}
+
 func TestStateOfAnotherVersionIsRefused(t *testing.T) {
 	t.Parallel()
 	f := setup(t)

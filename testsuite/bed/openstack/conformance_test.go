@@ -83,8 +83,7 @@ var calls = map[cloudtest.Call]string{
 func (b *bed) site(t *testing.T) cloudtest.Site {
 	t.Helper()
 	b.relay.Calm()
-	n := b.cases.Add(1)
-	name := fmt.Sprintf("case-%02d", n)
+	name := fmt.Sprintf("case-%02d", b.cases.Add(1))
 	project, err := b.Project(t.Context(), name, password)
 	require.NoError(t, err)
 	provider, err := b.Login(t.Context(), name, password, name)
@@ -92,6 +91,7 @@ func (b *bed) site(t *testing.T) cloudtest.Site {
 	admin, err := b.Login(t.Context(), openstack.Admin, b.Secret(), openstack.Admin)
 	require.NoError(t, err)
 	p := newHands(t, provider, admin, project)
+	require.NoError(t, b.Network(t.Context(), provider))
 	_, err = keypairs.Create(t.Context(), p.compute, keypairs.CreateOpts{Name: "people", PublicKey: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f people"}).Extract()
 	require.NoError(t, err)
 	open := func(ref secret.Ref) func(t *testing.T) cloud.Cloud {
@@ -102,7 +102,7 @@ func (b *bed) site(t *testing.T) cloudtest.Site {
 		Names: cloud.PlanRequest{
 			Image: openstack.Image, Flavor: openstack.Flavor, Network: openstack.Private, Public: openstack.Public, Zone: openstack.Zone, KeyPair: "people",
 		},
-		FreeAddresses: [2]string{fmt.Sprintf("10.30.200.%d", n), fmt.Sprintf("10.30.201.%d", n)},
+		FreeAddresses: [2]string{"10.30.0.201", "10.30.0.202"},
 		NoSuch:        cloud.Placement{Image: cloud.Ref{ID: nothing}, Flavor: cloud.Ref{ID: nothing}, Network: cloud.Ref{ID: nothing}},
 		Open:          open("secret://test/password"), OpenWrong: open("secret://test/wrong"),
 		Count: p.count, Ingress: p.ingress, Egress: p.egress, UserData: p.userData, Tags: p.tags, GroupsOf: p.groupsOf, Leads: p.leads,
@@ -140,6 +140,7 @@ func (b *bed) expire(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, resp.Body.Close())
 	}
+	time.Sleep(openstack.Forgets) // The services keep what they know of a token, and nothing tells when they have forgotten it.
 }
 
 // TestOpenStack runs the suite of clouds.

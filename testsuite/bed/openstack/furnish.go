@@ -21,11 +21,11 @@ import (
 const (
 	Image   = "debian-12"
 	Flavor  = "m1.small"
-	Private = "private" // 10.30.0.0/16, of which 10.30.0.0/17 is given out.
-	Public  = "public"  // 203.0.113.0/24.
+	Public  = "public"  // 198.18.0.0/16.
+	Private = "private" // A project's own, by Network: 10.30.0.0/24, of which .10 to .199 are given out.
 )
 
-// Furnish makes what every project may use: an image, a flavour, a network, and a pool of public addresses behind a router. It
+// Furnish makes what every project may use: an image, a flavour, and a pool of public addresses. It
 // returns the id of a flavour that no hypervisor has room for.
 func (c *Cloud) Furnish(ctx context.Context) (huge string, err error) {
 	admin, err := c.Login(ctx, Admin, c.secret, Admin)
@@ -47,7 +47,7 @@ func (c *Cloud) Furnish(ctx context.Context) (huge string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("making a flavour: %w", err)
 	}
-	return none.ID, c.furnishNetworks(ctx, admin)
+	return none.ID, c.furnishPool(ctx, admin)
 }
 
 func (c *Cloud) furnishImages(ctx context.Context, admin *gophercloud.ProviderClient) error {
@@ -79,7 +79,7 @@ func (c *Cloud) AddImage(ctx context.Context, of *gophercloud.ProviderClient, na
 	return imagedata.Upload(ctx, glance, made.ID, strings.NewReader("nothing boots from this")).ExtractErr()
 }
 
-func (c *Cloud) furnishNetworks(ctx context.Context, admin *gophercloud.ProviderClient) error {
+func (c *Cloud) furnishPool(ctx context.Context, admin *gophercloud.ProviderClient) error {
 	neutron, err := client.NewNetworkV2(admin, Internal())
 	if err != nil {
 		return err
@@ -89,21 +89,30 @@ func (c *Cloud) furnishNetworks(ctx context.Context, admin *gophercloud.Provider
 	if err != nil {
 		return fmt.Errorf("making the external network: %w", err)
 	}
-	if _, err := subnets.Create(ctx, neutron, subnets.CreateOpts{NetworkID: outside.ID, CIDR: "203.0.113.0/24", IPVersion: gophercloud.IPv4, EnableDHCP: &no}).Extract(); err != nil {
-		return fmt.Errorf("making the external subnet: %w", err)
+	_, err = subnets.Create(ctx, neutron, subnets.CreateOpts{NetworkID: outside.ID, CIDR: "198.18.0.0/16", IPVersion: gophercloud.IPv4, EnableDHCP: &no}).Extract()
+	c.outside = outside.ID
+	return err
+}
+
+// Network makes a project's own network, with a router to the pool of public addresses.
+func (c *Cloud) Network(ctx context.Context, of *gophercloud.ProviderClient) error {
+	neutron, err := client.NewNetworkV2(of, Internal())
+	if err != nil {
+		return err
 	}
-	inside, err := networks.Create(ctx, neutron, networks.CreateOpts{Name: Private, AdminStateUp: &yes, Shared: &yes}).Extract()
+	yes, no := true, false
+	inside, err := networks.Create(ctx, neutron, networks.CreateOpts{Name: Private, AdminStateUp: &yes}).Extract()
 	if err != nil {
 		return fmt.Errorf("making the network: %w", err)
 	}
 	subnet, err := subnets.Create(ctx, neutron, subnets.CreateOpts{
-		NetworkID: inside.ID, CIDR: "10.30.0.0/16", IPVersion: gophercloud.IPv4, EnableDHCP: &no,
-		AllocationPools: []subnets.AllocationPool{{Start: "10.30.0.10", End: "10.30.127.254"}},
+		NetworkID: inside.ID, CIDR: "10.30.0.0/24", IPVersion: gophercloud.IPv4, EnableDHCP: &no,
+		AllocationPools: []subnets.AllocationPool{{Start: "10.30.0.10", End: "10.30.0.199"}},
 	}).Extract()
 	if err != nil {
 		return fmt.Errorf("making the subnet: %w", err)
 	}
-	router, err := routers.Create(ctx, neutron, routers.CreateOpts{Name: "edge", AdminStateUp: &yes, GatewayInfo: &routers.GatewayInfo{NetworkID: outside.ID}}).Extract()
+	router, err := routers.Create(ctx, neutron, routers.CreateOpts{Name: "edge", AdminStateUp: &yes, GatewayInfo: &routers.GatewayInfo{NetworkID: c.outside}}).Extract()
 	if err != nil {
 		return fmt.Errorf("making the router: %w", err)
 	}

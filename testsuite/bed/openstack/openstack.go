@@ -35,6 +35,7 @@ type Cloud struct {
 	folder    string
 	secret    string            // Password of the administrator, the database and the queue.
 	addresses map[string]string // host:port of each service.
+	outside   string            // Id of the external network.
 	processes []*host.Process
 }
 

@@ -7,8 +7,10 @@ import (
 	"fermata/testsuite/bed/host"
 )
 
-// common is what every service's configuration has. Tokens are validated at each request, so that one that was revoked is over
-// at once.
+// Forgets is how long the services may take a token for good after it was revoked.
+const Forgets = 16 * time.Second
+
+// common is what every service's configuration has.
 const common = `
 [DEFAULT]
 transport_url = rabbit://bed:SECRET@RABBITMQ/
@@ -27,8 +29,7 @@ user_domain_name = Default
 project_domain_name = Default
 region_name = REGION
 interface = internal
-token_cache_time = -1
-service_token_roles_required = true
+token_cache_time = 15
 
 [oslo_concurrency]
 lock_path = FOLDER/locks
@@ -50,8 +51,8 @@ func database(section, name string) string {
 // wsgi serves one of the services' WSGI scripts.
 func (c *Cloud) wsgi(ctx context.Context, service, script string) error {
 	return c.start(ctx, service, host.Daemon{Ready: c.answers(service), Args: []string{
-		"uwsgi_python3", "--http-socket", c.addresses[service], "--wsgi-file", script, "--master", "--processes", "2", "--enable-threads",
-		"--threads", "4", "--die-on-term", "--lazy-apps", "--buffer-size", "65535", "--need-app", "--add-header", "Connection: close",
+		"uwsgi_python3", "--http-socket", c.addresses[service], "--wsgi-file", script, "--master", "--enable-threads",
+		"--threads", "8", "--die-on-term", "--lazy-apps", "--buffer-size", "65535", "--need-app", "--add-header", "Connection: close",
 	}})
 }
 
@@ -64,7 +65,10 @@ key_repository = FOLDER/fernet
 [credential]
 key_repository = FOLDER/credential
 [cache]
-enabled = false
+enabled = true
+backend = dogpile.cache.memory
+[identity]
+password_hash_rounds = 4
 `)
 	if err != nil {
 		return err
