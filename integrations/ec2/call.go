@@ -2,6 +2,10 @@ package ec2
 
 import (
 	"context"
+	"errors"
+	"io"
+	"net"
+	"syscall"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -23,7 +27,8 @@ const (
 type call[In, Out, Options any] func(context.Context, *In, ...func(*Options)) (*Out, error)
 
 // read asks for something that changes nothing. Polling is what uses a rate limit up, so a read that is throttled waits longer
-// and asks again; a change is the workflow's to repeat.
+// and asks again, and one whose connection was closed asks again on another: every request is a POST, which net/http does not
+// repeat by itself. A change is the workflow's to repeat.
 func read[In, Out, Options any](ctx context.Context, d *Driver, doing string, ask call[In, Out, Options], in *In) (*Out, error) {
 	return patiently(ctx, d, func() (*Out, error) {
 		out, err := ask(ctx, in)
@@ -35,6 +40,9 @@ func patiently[T any](ctx context.Context, d *Driver, ask func() (T, error)) (T,
 	wait := time.Duration(d.config.Poll)
 	for n := 0; ; n++ {
 		answer, err := ask()
+		if n == 0 && ctx.Err() == nil && closed(err) {
+			continue
+		}
 		if !fault.Is(err, fault.Throttled) || n == mostRetries {
 			return answer, err
 		}
@@ -45,6 +53,11 @@ func patiently[T any](ctx context.Context, d *Driver, ask func() (T, error)) (T,
 			return answer, err
 		}
 	}
+}
+
+// closed tells whether the connection was closed, as servers do with those that were idle.
+func closed(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)
 }
 
 // change asks once for something that changes. An attempt that was given up before changes nothing.

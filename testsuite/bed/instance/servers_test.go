@@ -15,7 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"fermata/sandbox/estate/openstack"
+	"fermata/sandbox/estate/machine"
 	"fermata/testsuite/bed/guests"
 	"fermata/testsuite/bed/network"
 )
@@ -33,10 +33,10 @@ type servers struct {
 	running map[string]*guests.Guest // By the servers' ids.
 }
 
-var _ openstack.Guests = (*servers)(nil)
+var _ machine.Guests = (*servers)(nil)
 
 // Boot starts the guest and waits for what its console tells.
-func (s *servers) Boot(ctx context.Context, m openstack.Machine) ([]string, error) {
+func (s *servers) Boot(ctx context.Context, m machine.Machine) ([]string, error) {
 	guest := s.guest(m.ID)
 	if guest == nil {
 		drive, err := configDrive(m, s.bridge)
@@ -95,7 +95,7 @@ func (s *servers) Destroy(id string) error {
 }
 
 // SetDisks plugs in what was attached while the guest runs. What was detached it loses with its power.
-func (s *servers) SetDisks(id string, disks []openstack.Disk) error {
+func (s *servers) SetDisks(id string, disks []machine.Disk) error {
 	if guest := s.guest(id); guest != nil {
 		return guest.Plug(context.Background(), disksOf(disks))
 	}
@@ -116,22 +116,22 @@ func (s *servers) close(t *testing.T) {
 // consoleOf is the file of what a guest said.
 func consoleOf(g *guests.Guest) string { return filepath.Join(g.Folder(), "log") }
 
-// disksOf shows volumes as virtio does: by the first 20 characters of their ids.
-func disksOf(volumes []openstack.Disk) (disks []guests.Disk) {
+// disksOf shows volumes as the cloud does.
+func disksOf(volumes []machine.Disk) (disks []guests.Disk) {
 	for _, v := range volumes {
-		disks = append(disks, guests.Disk{UUID: v.ID, Bytes: v.Bytes, Link: "virtio-" + v.ID[:20]})
+		disks = append(disks, guests.Disk{UUID: v.ID, Bytes: v.Bytes, Link: v.ByID})
 	}
 	return disks
 }
 
 // macOf is an address as Neutron gives them, which follows from the server's id.
-func macOf(m openstack.Machine) string {
+func macOf(m machine.Machine) string {
 	return fmt.Sprintf("fa:16:3e:%s:%s:%s", m.ID[:2], m.ID[2:4], m.ID[4:6])
 }
 
 // configDrive are the files of a server's config drive, where cloud-init looks for those of a machine without such a drive
 // (docs.openstack.org/nova/latest/admin/config-drive.html), and the setting that lets it look there.
-func configDrive(m openstack.Machine, gateway network.End) (map[string]string, error) {
+func configDrive(m machine.Machine, gateway network.End) (map[string]string, error) {
 	type object map[string]any
 	files := map[string]string{
 		"/etc/cloud/cloud.cfg.d/95-openstack.cfg": "datasource_list: [ConfigDrive, None]\n",
